@@ -8,6 +8,7 @@ problem in every file is printed as FILE:LINE: COLUMN: what is wrong (what would
 1 and the old database stays as it was. The same input gives the same bytes: no clock, no randomness.
 """
 import argparse
+import contextlib
 import csv
 import difflib
 import io
@@ -343,7 +344,7 @@ def load(csv_dir, problems):
     except KeyError as error:
         problems.add(csv_dir / "vocabulary.csv", 1, "vocabulary", f"there are no terms of {error} (schema.sql names it)")
         return None, {}, []
-    with memory_database() as db:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
         db.executescript(sql)
         tables = structure(sqlite_utils.Database(db), checks)
         sheets = {
@@ -370,19 +371,12 @@ def load(csv_dir, problems):
     return sql, tables, loaded
 
 
-def memory_database():
-    """Return a new database in memory, as a context manager that closes it."""
-    from contextlib import closing
-
-    return closing(sqlite3.connect(":memory:"))
-
-
 def write(path, sql, tables, loaded):
     """Write the database: rows, join tables, citations, indexes. path: the file, which must not exist yet."""
     db = sqlite_utils.Database(str(path))
     db.conn.execute("PRAGMA foreign_keys = OFF")  # rows may refer to rows of later files; all are checked below
     db.conn.executescript(sql)
-    with db.conn:
+    with db.atomic():
         for table, row, citations in loaded:
             insert(db, table.name, as_stored(row))
             for column in table.columns.values():
