@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN     = .venv/bin
 CSV     = $(wildcard csv/*.csv)
 
-.PHONY: serve test build check stats bench lock clean
+.PHONY: serve test build check stats quality bench lock clean
 
 # How the site is served. Every setting is a choice:
 
@@ -24,7 +24,8 @@ SETTINGS += --setting default_cache_ttl 300
 
 # --immutable: the file never changes while it is served, so that counts are cached and nothing can be written.
 # --cors: programs on other sites may read the JSON.
-SERVE = $(BIN)/datasette serve --immutable record.db --metadata metadata.yml --plugins-dir plugins --cors $(SETTINGS)
+SERVE = $(BIN)/datasette serve --immutable record.db --metadata metadata.yml --plugins-dir plugins \
+        --template-dir templates --static static:static --cors $(SETTINGS)
 
 serve: record.db
 	exec $(SERVE) --host 127.0.0.1 --port $(PORT)
@@ -44,6 +45,10 @@ check: .venv/installed
 # Rows, distinct values and empty cells of each column, for whoever edits the files.
 stats: .venv/installed
 	@for file in $(CSV); do echo "== $$file"; $(BIN)/csvstat --csv $$file | $(BIN)/csvcut -c column_name,nulls,unique,len | $(BIN)/csvlook; done
+
+# Count how full and how well supported the record is, and write it to docs/quality.md.
+quality: record.db
+	$(BIN)/python quality.py
 
 # The time of a build and of a page, as ratios to something simple measured beside them.
 bench: record.db

@@ -1,5 +1,10 @@
 """The data and its description: every column explained, every question answered, everything that must be found, found."""
+import difflib
+import itertools
+import re
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from conftest import ROOT
@@ -64,6 +69,106 @@ def test_no_listed_organisation_or_topic_is_an_orphan(db):
             for value, in db.execute(f"SELECT DISTINCT {column} FROM {table}")}
     assert {id for id, in db.execute("SELECT id FROM organisations")} - used == set()
     assert db.execute("SELECT id FROM places WHERE id NOT IN (SELECT place FROM incidents WHERE place IS NOT NULL)").fetchall() == []
+
+
+def test_no_row_of_a_report_is_dated_before_it(db):
+    """An answer given before the report, to the same demand made earlier, must say so in its first words."""
+    for table, prose in ("responses", "summary"), ("assessments", "what_changed"), ("statements", "summary"):
+        join = "JOIN reports p ON p.id = x.report" if table == "statements" else \
+            "JOIN recommendations r ON r.id = x.recommendation JOIN reports p ON p.id = r.report"
+        early = db.execute(f"SELECT x.id, x.{prose} FROM {table} x {join} WHERE {EARLIER.format(a='x.date', b='p.published')}").fetchall()
+        assert [id for id, text in early if not text.startswith("Before the report")] == []
+
+
+# Two dates compared at the precision that both have.
+EARLIER = "substr({a}, 1, min(length({a}), length({b}))) < substr({b}, 1, min(length({a}), length({b})))"
+
+
+@pytest.mark.parametrize("table, first, then", [("incidents", "date_start", "date_end"), ("mous", "signed", "ended"), ("mous", "in_force", "ended"),
+                                                ("systems", "announced", "retired"), ("machinery_changes", "date", "follow_up_date")])
+def test_nothing_ends_before_it_begins(db, table, first, then):
+    assert db.execute(f"SELECT id, {first}, {then} FROM {table} WHERE {EARLIER.format(a=then, b=first)}").fetchall() == []
+
+
+def test_where_a_report_is_complete_its_numbers_run_through(db):
+    complete = db.execute("SELECT report, recommendations_made FROM report_scorecard WHERE recommendations_recorded = recommendations_made").fetchall()
+    assert complete
+    for report, made in complete:
+        numbers = [n for n, in db.execute("SELECT number FROM recommendations WHERE report = ? AND number IS NOT NULL", [report])]
+        assert all(not n.isdigit() or 1 <= int(n) <= made for n in numbers), report
+
+
+# Pairs that look alike and are not the same.
+ALIKE = {
+    frozenset(pair) for pair in [
+        ("angiolini-1-2024", "angiolini-2-first-2025"), ("bscc-ar-2022-23", "bscc-ar-2023-24"), ("grenfell-phase1-2019", "grenfell-phase2-2024"),
+        ("hac-wcs-2021", "justice-wcs-2021"), ("hac-wcs-2021", "pac-wcs-2021"), ("icibi-aar-1-2020", "icibi-aar-2-2021"),
+        ("icibi-uasc-hotels-2022", "icibi-uasc-hotels-2024"), ("ip-wcs-2022", "ip-wcs-2023"), ("lampard-yarls-wood-2016", "verita-brook-house-2018"),
+        ("nao-eborders-2015", "pac-eborders-2016"), ("nao-immigration-enforcement-2020", "pac-immigration-enforcement-2020"),
+        ("pac-esn-2017", "pac-esn-2017-recall"), ("egates-outage-2021-09-24", "egates-outage-2021-11-10"),
+        ("medconf-q-third-refugee-event-a", "medconf-q-third-refugee-event-b"), ("essex-police", "sussex-police"),
+    ]
+}
+
+
+@pytest.mark.parametrize("table, column", [("incidents", "title"), ("reports", "title"), ("systems", "name"), ("mous", "title"), ("proposals", "title"),
+                                           ("organisations", "name"), ("asks", "title")])
+def test_no_two_rows_have_nearly_the_same_name(db, table, column):
+    """Judgments and foreign governments are left aside: their names differ in a word or a citation."""
+    rows = [(id, re.sub("[^a-z0-9 ]", "", name.lower())) for id, name in db.execute(f"SELECT id, {column} FROM {table}")
+            if " v " not in name and not name.startswith("Government of")]
+    found = set()
+    for (a, one), (b, other) in itertools.combinations(rows, 2):
+        matcher = difflib.SequenceMatcher(None, one, other)
+        if matcher.real_quick_ratio() > 0.86 and matcher.quick_ratio() > 0.86 and matcher.ratio() > 0.86:
+            found.add(frozenset((a, b)))
+    assert found - ALIKE == set()
+
+
+def prose(db):
+    """Yield (table, id, column, text) for every text that the record says in its own words."""
+    for table in ("incidents", "reports", "recommendations", "responses", "assessments", "statements", "mous", "mou_events",
+                  "systems", "proposals", "machinery_changes", "asks"):
+        columns = [c[1] for c in db.execute(f"PRAGMA table_info({table})")
+                   if c[1] in ("summary", "what_changed", "outcome", "people_affected_note", "purpose", "data_shared", "function", "announcement", "follow_up")]
+        for row in db.execute(f"SELECT id, {', '.join(columns)} FROM {table}"):
+            for column, text in zip(columns, row[1:]):
+                if text:
+                    yield table, row[0], column, text
+
+
+def test_no_sentence_is_longer_than_45_words(db):
+    long = [(table, id, column, sentence[:60]) for table, id, column, text in prose(db)
+            for sentence in re.split(r"(?<=[.!?])[”’)]?\s+(?=[A-Z“‘(])", text) if len(sentence.split()) > 45]
+    assert long == []
+
+
+def test_the_record_addresses_nobody_and_judges_in_nobody_else_s_name(db):
+    """No second person outside quotation marks, no words of outrage, nothing about how the record was made."""
+    banned = re.compile(r"\b(you|your|shocking|shockingly|outrageous|disgraceful|appalling|dataset researcher|stored copy|seed page)\b", re.I)
+    found = [(table, id, banned.search(plain)[0]) for table, id, _, text in prose(db)
+             if banned.search(plain := re.sub("“[^”]*”", "", text))]
+    assert found == []
+
+
+def test_no_address_of_a_firm_or_campaign_carries_the_name_of_a_claimant(db):
+    """Case names stand as titles of judgments. In addresses they may stand only where courts and Parliament publish."""
+    titles = [title for title, in db.execute("SELECT title FROM reports WHERE kind = 'judgment'")]
+    parties = [name for title in titles for name in re.findall(r"^(?:R \()?([A-Z][a-z]+)(?: and ([A-Z][a-z]+))?(?=\)|,| v | &| and others)", title)]
+    names = {name.lower() for pair in parties for name in pair if name} - {"liberty"}
+    assert names, "no case is named after a person"
+    official = ("nationalarchives.gov.uk", "parliament.uk", "bailii.org", "judiciary.uk", "supremecourt.uk")
+    found = [(id, name) for id, url in db.execute("SELECT id, url FROM sources") for name in names
+             if re.search(rf"\b{name}\b", url.lower()) and not any(host in url for host in official)]
+    assert [pair for pair in found if pair not in NOT_CLAIMANTS] == []
+
+
+NOT_CLAIMANTS = [("buzzfeed-mou-2017", "donald"), ("nelson-guest-hmicfrs-2022", "nelson")]  # a president, and the name of a firm
+
+
+def test_the_quality_report_is_current(db):
+    run = subprocess.run([sys.executable, ROOT / "quality.py", "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
 
 
 # What the page that this project began with states, row by row: words a reader would search for, and a row they must find.
