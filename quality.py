@@ -35,7 +35,7 @@ def report(db):
     one = lambda sql, *p: db.execute(sql, p).fetchone()
     version, as_of = one("SELECT version, as_of FROM dataset")
     recommendations, answered, assessed, independent = one(
-        "SELECT count(*), count(response), count(coalesce(own_assessment, independent_assessment)), count(independent_assessment) "
+        "SELECT count(*), count(nullif(response_position, 'no response')), count(coalesce(own_assessment, independent_assessment)), count(independent_assessment) "
         "FROM recommendation_status"
     )
     complete, counted = one("SELECT sum(recommendations_recorded >= recommendations_made), count(recommendations_made) FROM report_scorecard")

@@ -374,7 +374,7 @@ SELECT
     WHEN independent_finding IS NOT NULL THEN 'independently looked at, no verdict'
     WHEN own_finding IS NOT NULL THEN 'only the body itself has reported'
     WHEN answer IN ('yes', 'partly') THEN 'promised, no assessment found'
-    WHEN answer IS NOT NULL THEN 'answered without a promise'
+    WHEN answer = 'open' THEN 'answered without a promise'
     ELSE 'no response found'
   END AS state
 FROM joined;
@@ -384,7 +384,7 @@ SELECT
   p.id AS report, p.title, p.published, p.recommendations_made,
   CAST(count(s.recommendation) AS INTEGER) AS recommendations_recorded,
   count(s.recommendation) || coalesce(' of ' || p.recommendations_made, '') || ' recorded' AS coverage,
-  CAST(count(s.response) AS INTEGER) AS with_response,
+  CAST(count(nullif(s.response_position, 'no response')) AS INTEGER) AS with_response,
   CAST(sum(s.response_position = 'accepted') AS INTEGER) AS accepted,
   CAST(sum(s.response_position IN ('accepted in part', 'accepted in principle')) AS INTEGER) AS accepted_with_limits,
   CAST(sum(s.response_position IN ('rejected', 'acceptance withdrawn')) AS INTEGER) AS rejected,
@@ -442,7 +442,7 @@ SELECT s.date, 'response: ' || s.position, x.title, 'responses', s.id FROM respo
 UNION ALL
 SELECT a.date, 'assessment: ' || a.status, x.title, 'assessments', a.id FROM assessments a JOIN searchable x ON x.table_name = 'assessments' AND x.row_id = a.id WHERE a.date IS NOT NULL
 UNION ALL
-SELECT date, 'statement of change', title, 'statements', id FROM statements WHERE date IS NOT NULL
+SELECT date, 'statement: ' || kind, title, 'statements', id FROM statements WHERE date IS NOT NULL
 UNION ALL
 SELECT e.date, 'agreement: ' || e.event, m.title, 'mou_events', e.id FROM mou_events e JOIN mous m ON m.id = e.mou
 UNION ALL
