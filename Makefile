@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN     = .venv/bin
 CSV     = $(wildcard csv/*.csv)
 
-.PHONY: serve test build check stats quality bench lock clean
+.PHONY: serve test build check stats quality bench screenshots lock clean
 
 # How the site is served. Every setting is a choice:
 
@@ -53,6 +53,10 @@ quality: record.db
 # The time of a build and of a page, as ratios to something simple measured beside them.
 bench: record.db
 	$(BIN)/python tests/bench.py
+
+# Pictures of the site for the README, and the card shown where its address is shared (needs Chromium).
+screenshots: record.db
+	$(BIN)/python tests/screenshots.py
 
 # Pin every dependency, direct or not, with its hashes.
 lock: .venv/installed

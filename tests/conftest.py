@@ -15,6 +15,9 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 
+# Without these, Chromium calls its maker's hosts; a machine for tests has no sandbox of its own.
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
 # A record of a few rows, written out as CSV for the tests of the build. Line 2 of each file is the first row.
 SMALL = {
     "dataset": [{"id": "record", "title": "A small record", "version": "1", "as_of": "2026-11-22"}],
@@ -138,9 +141,6 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
         yield browser
         browser.close()
