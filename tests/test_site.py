@@ -1,7 +1,9 @@
 """The site over HTTP: pages, JSON, CSV, SQL, search, errors."""
 import csv
+import gzip
 import io
 import json
+import re
 import sqlite3
 
 import pytest
@@ -147,6 +149,31 @@ def test_the_json_of_a_list_is_a_list_inside(site):
     rows = site.get("/record/incidents.json", params={"_shape": "array", "_json": "topics"}).json()
     assert isinstance(rows[0]["topics"], list)
     assert json.dumps(rows[0]["topics"])
+
+
+@pytest.mark.parametrize("path", ["/", "/what-changed", "/what-changed/wllr-2020", "/record", "/record/incidents", "/record/recommendation_status",
+                                  "/record/reports/wllr-2020", "/search?q=home", "/timeline", "/asked-again", "/mous", "/systems", "/about", "/data"])
+def test_a_first_view_takes_at_most_100_kb(site, path):
+    """The page and what it names, as sent: compressed for a browser that accepts it."""
+    def sent(url):
+        with site.stream("GET", url, headers={"accept-encoding": "gzip"}) as answer:
+            assert answer.status_code == 200
+            body = b"".join(answer.iter_raw())
+            return len(body), answer.headers.get("content-encoding"), body
+
+    size, encoding, body = sent(path)
+    assert encoding == "gzip"
+    files = set(re.findall(r'(?:src|href)="(/[^"?]+\.(?:css|js|svg)(?:\?[^"]*)?)"', gzip.decompress(body).decode()))
+    assert "/static/record.css" in files
+    assert size + sum(sent(file)[0] for file in files) <= 100_000
+
+
+def test_the_events_of_an_agreement_are_drawn_and_told(site):
+    page = site.get("/record/mous/nhsd-home-office-mou-2016").text
+    drawn = page.split('<svg class="line"')[1].split("</svg>")[0]
+    events = site.get("/record/mou_events.json", params={"mou": "nhsd-home-office-mou-2016", "_shape": "array"}).json()
+    assert drawn.count("<circle") == len(events) > 5
+    assert "withdrawn" in drawn and "told in the list below" in drawn
 
 
 def test_tiles_of_the_map_come_from_here(site):
