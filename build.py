@@ -49,6 +49,8 @@ RULES = {
     "cited": ("json_array_length({c}) > 0", "at least one source, written source-id or source-id#page 4"),
 }
 NUMBERS = {"INTEGER": (int, "a whole number"), "REAL": (float, "a number")}
+# A spreadsheet takes a text that begins so for a formula (OWASP, "CSV Injection"). Tab and CR are control characters.
+FORMULA = re.compile(r"[=+\-@＝＋－＠]")
 
 
 # Structure: what schema.sql declares ---------------------------------------------------------------------------
@@ -249,6 +251,7 @@ def convert(table, cells, problem):
                 citations = [(source, locator or None) for source, _, locator in (i.partition("#") for i in items)]
                 items = [source for source, _ in citations]
             row[name] = list(dict.fromkeys(items))
+            texts = items + [locator for _, locator in citations if locator] if name == "sources" else items
         elif column.type in NUMBERS:
             number, words = NUMBERS[column.type]
             try:
@@ -256,6 +259,12 @@ def convert(table, cells, problem):
             except ValueError:
                 problem(name, f"{cell!r} is not {words} ({right(column)})")
                 row[name] = None
+            continue
+        else:
+            texts = [cell]
+        for text in texts:
+            if FORMULA.match(text):
+                problem(name, f"{text!r} begins with {text[0]}, as a formula does in a spreadsheet (begin with a letter, a digit or a quotation mark)")
     return row, citations
 
 

@@ -66,10 +66,13 @@ Counted from the database by `make quality`, version {version}, as of {as_of}. N
 - with an assessment by anybody: {share(assessed, recommendations)}
 - with an independent assessment: {share(independent, recommendations)}
 - reports with recommendations: {reports}, of which {share(with_statement, reports)} have an account of what changed by the institution
+- reports, with or without recommendations, for which an account of what changed was searched for: {share(*one("SELECT count(DISTINCT s.report), count(DISTINCT r.id) FROM reports r LEFT JOIN statement_searches s ON s.report = r.id"))}
 - reports complete, of those whose number of recommendations is known: {share(complete, counted)}
 - asks that two or more reports share: {one("SELECT count(*) FROM asked_again WHERE reports > 1")[0]}
 
 {table(["state", "recommendations"], db.execute("SELECT state, count(*) FROM recommendation_status GROUP BY state ORDER BY 2 DESC, 1"))}
+
+{table(["search for an account of what changed", "searches"], db.execute("SELECT outcome, count(*) FROM statement_searches GROUP BY outcome ORDER BY 1"))}
 
 ## Support, by table
 

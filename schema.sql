@@ -156,9 +156,21 @@ CREATE TABLE statements (
   date           TEXT CHECK (is date),
   title          TEXT NOT NULL CHECK (is text),
   kind           TEXT NOT NULL CHECK (in statement_kind),
+  content        TEXT NOT NULL CHECK (in statement_content),
   summary        TEXT NOT NULL CHECK (is text),
   sources        TEXT NOT NULL CHECK (is cited),
   checked        TEXT CHECK (is date)
+) STRICT;
+
+-- What was looked for after a report, so that "none found" can be checked and repeated.
+CREATE TABLE statement_searches (
+  id             TEXT PRIMARY KEY NOT NULL CHECK (is slug),
+  report         TEXT NOT NULL REFERENCES reports (id),
+  date           TEXT NOT NULL CHECK (is date),
+  searched_in    TEXT NOT NULL CHECK (is text),
+  phrases        TEXT NOT NULL CHECK (is text),
+  outcome        TEXT NOT NULL CHECK (in search_outcome),
+  note           TEXT CHECK (is text)
 ) STRICT;
 
 -- Data-sharing agreements -------------------------------------------------------------------------------------
@@ -295,7 +307,7 @@ CREATE VIRTUAL TABLE search_index USING fts5 (
 CREATE VIEW searchable AS
 SELECT 'incidents' AS table_name, id AS row_id, title, summary || ' ' || coalesce(outcome, '') || ' ' || coalesce(people_affected_note, '') AS text FROM incidents
 UNION ALL
-SELECT 'reports', id, title, coalesce(short_title, '') || ' ' || author || ' ' || summary FROM reports
+SELECT 'reports', id, title, coalesce(short_title, '') || ' ' || author || ' ' || summary || ' ' || coalesce(published, '') FROM reports
 UNION ALL
 SELECT 'recommendations', r.id, coalesce(p.short_title, p.title) || coalesce(', recommendation ' || r.number, ', a recommendation'), r.summary || ' ' || p.title FROM recommendations r JOIN reports p ON p.id = r.report
 UNION ALL
@@ -394,8 +406,9 @@ SELECT
   CAST(sum(s.state = 'independently found partly met') AS INTEGER) AS independently_partly_met,
   CAST(sum(s.state = 'independently found not met') AS INTEGER) AS independently_not_met,
   CAST(sum(s.state = 'promised, no assessment found') AS INTEGER) AS promised_not_assessed,
-  CAST((SELECT count(*) FROM statements x JOIN vocabulary v ON v.vocabulary = 'statement kind' AND v.term = x.kind WHERE x.report = p.id AND v.grouping = 'plan') AS INTEGER) AS plans,
-  CAST((SELECT count(*) FROM statements x JOIN vocabulary v ON v.vocabulary = 'statement kind' AND v.term = x.kind WHERE x.report = p.id AND v.grouping = 'change') AS INTEGER) AS statements_of_change
+  CAST((SELECT count(*) FROM statements x JOIN vocabulary v ON v.vocabulary = 'statement content' AND v.term = x.content WHERE x.report = p.id AND v.grouping = 'plan') AS INTEGER) AS plans,
+  CAST((SELECT count(*) FROM statements x JOIN vocabulary v ON v.vocabulary = 'statement content' AND v.term = x.content WHERE x.report = p.id AND v.grouping = 'change') AS INTEGER) AS statements_of_change,
+  (SELECT max(date) FROM statement_searches x WHERE x.report = p.id) AS last_searched
 FROM reports p
 JOIN recommendation_status s ON s.report = p.id
 GROUP BY p.id;

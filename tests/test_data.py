@@ -32,11 +32,11 @@ def test_every_table_and_column_is_described_and_nothing_else_is(db, metadata):
             assert text.strip() and text.strip()[-1] in ".)", f"{name}: {text!r} is not a sentence"
 
 
-def test_sorts_facets_labels_and_units_name_columns_that_exist(db, metadata):
+def test_sorts_facets_and_labels_name_columns_that_exist(db, metadata):
     columns = described(db)
     for name, table in metadata["databases"]["record"]["tables"].items():
         facets = [f if isinstance(f, str) else f["array"] for f in table.get("facets", [])]
-        used = [table.get(key) for key in ("label_column", "sort", "sort_desc") if key in table] + facets + list(table.get("units", {}))
+        used = [table.get(key) for key in ("label_column", "sort", "sort_desc") if key in table] + facets
         assert set(used) <= set(columns[name]), name
 
 
@@ -49,7 +49,7 @@ def test_every_vocabulary_is_in_use_by_a_column(db):
 
 def test_groupings_cover_the_vocabularies_that_counts_are_made_with(db):
     assert db.execute("SELECT vocabulary, term FROM vocabulary WHERE grouping IS NULL AND vocabulary IN "
-                      "('response position', 'assessment status', 'statement kind')").fetchall() == []
+                      "('response position', 'assessment status', 'statement content')").fetchall() == []
 
 
 def test_nothing_is_dated_after_the_record_itself(db):
