@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN     = .venv/bin
 CSV     = $(wildcard csv/*.csv)
 
-.PHONY: serve test build check stats quality bench screenshots lock clean
+.PHONY: serve test build exports check stats quality bench examples screenshots lock clean
 
 # How the site is served. Every setting is a choice:
 
@@ -25,15 +25,18 @@ SETTINGS += --setting default_cache_ttl 300
 # --immutable: the file never changes while it is served, so that counts are cached and nothing can be written.
 # --cors: programs on other sites may read the JSON.
 SERVE = $(BIN)/datasette serve --immutable record.db --metadata metadata.yml --plugins-dir plugins \
-        --template-dir templates --static static:static --cors $(SETTINGS)
+        --template-dir templates --static static:static --static downloads:dist --cors $(SETTINGS)
 
-serve: record.db
+serve: record.db dist/index.json
 	exec $(SERVE) --host 127.0.0.1 --port $(PORT)
 
-test: record.db
+test: record.db dist/index.json .venv/installed-test
 	$(BIN)/python -m pytest tests
 
 build: record.db
+
+# The whole record in every form that readers asked for, into dist/, which is served at /downloads/.
+exports: dist/index.json
 
 # What is wrong with csv/, all of it at once. csvclean looks at the form of each file, build.py at every cell.
 check: .venv/installed
@@ -51,20 +54,30 @@ quality: record.db
 	$(BIN)/python quality.py
 
 # The time of a build and of a page, as ratios to something simple measured beside them.
-bench: record.db
+bench: record.db dist/index.json .venv/installed-test
 	$(BIN)/python tests/bench.py
 
+# Run the examples, and write their charts and the page that quotes them.
+examples: record.db dist/index.json .venv/installed-test
+	$(BIN)/python docs/examples/make.py
+
 # Pictures of the site for the README, and the card shown where its address is shared (needs Chromium).
-screenshots: record.db
+screenshots: record.db dist/index.json .venv/installed-test
 	$(BIN)/python tests/screenshots.py
 
 # Pin every dependency, direct or not, with its hashes.
 lock: .venv/installed
 	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras requirements.in
+	for part in requirements requirements-test; do \
+	  $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras \
+	    --output-file $$part.txt $$part.in || exit 1; \
+	done
 
 clean:
-	rm -rf .venv record.db
+	rm -rf .venv record.db dist
+
+dist/index.json: .venv/installed record.db exports.py descriptors.py metadata.yml
+	$(BIN)/python exports.py
 
 record.db: .venv/installed build.py schema.sql $(CSV)
 	$(BIN)/python build.py
@@ -72,4 +85,8 @@ record.db: .venv/installed build.py schema.sql $(CSV)
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+.venv/installed-test: .venv/installed requirements-test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.txt
 	touch $@

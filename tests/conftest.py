@@ -1,4 +1,5 @@
 """What the tests share: a small record to spoil, the real one served as `make serve` serves it, and a browser."""
+import asyncio
 import contextlib
 import csv
 import os
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -95,6 +97,12 @@ def small(tmp_path):
 def metadata():
     """metadata.yml as a dict."""
     return yaml.safe_load((ROOT / "metadata.yml").read_text("utf-8"))
+
+
+def run_async(coroutine):
+    """Run a coroutine to its end and return its result, also while Playwright's own loop runs in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def free_port():
