@@ -1,4 +1,4 @@
-"""Search everything: {% set found = search_record(q, kind, page) %} in the template of /search.
+"""Search everything: {% set found = search_record(q, kind, page) %} in the template of /search, and /search.json.
 
 Rows that hold all the words are given; if there is none, rows that hold all the beginnings; then rows that hold any
 of the words. A word that the record does not hold gets a suggestion from the words that it does hold.
@@ -11,7 +11,8 @@ import re
 import unicodedata
 from collections import Counter
 
-from datasette import hookimpl
+from datasette import Response, hookimpl
+from datasette.utils import add_cors_headers
 from markupsafe import Markup, escape
 
 MOST_WORDS = 24  # of what was typed: the rest of a very long text would only make the search slow
@@ -105,13 +106,35 @@ async def search(db, q, kind="", page=1):
     }
 
 
+def page_number(page):
+    """Return the number of a page as it was asked for; 1 for anything that is not one."""
+    return int(page) if re.fullmatch(r"[0-9]{1,6}", page) else 1
+
+
+async def search_json(datasette, request):
+    """Answer /search.json?q=&kind=&page= with what /search shows; what matched is not marked."""
+    found = await search(datasette.get_database("record"), request.args.get("q") or "", request.args.get("kind") or "", page_number(request.args.get("page") or ""))
+    groups = {
+        table: [{**row, "title": row["title"].striptags(), "passage": row["passage"].striptags(),
+                 "url": datasette.absolute_url(request, datasette.urls.row("record", table, row["id"]))} for row in rows]
+        for table, rows in found["groups"].items()
+    }
+    headers = {"cache-control": f"max-age={datasette.setting('default_cache_ttl')}"}
+    add_cors_headers(headers)
+    return Response.json({**{key: found[key] for key in ("total", "page", "pages", "counts", "suggestion")}, "groups": groups}, headers=headers)
+
+
+@hookimpl
+def register_routes():
+    return [(r"^/search\.json$", search_json)]
+
+
 @hookimpl
 def extra_template_vars(datasette):
     """Give every template search_record(q, kind, page), where page may be any text, and fts_match(q) for its own SQL."""
 
     async def search_record(q, kind="", page=""):
-        number = int(page) if re.fullmatch(r"[0-9]{1,6}", page) else 1
-        return await search(datasette.get_database("record"), q, kind, number)
+        return await search(datasette.get_database("record"), q, kind, page_number(page))
 
     # Two quotation marks match nothing: words without a letter or a digit are in no row.
     return {"search_record": search_record, "fts_match": lambda q: " ".join(phrases(q)) or '""'}
