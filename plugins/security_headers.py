@@ -1,4 +1,5 @@
 """Headers that make a browser hold every page to what the site promises: nothing inline, nothing from elsewhere."""
+import re
 from functools import wraps
 
 from datasette import hookimpl
@@ -13,6 +14,11 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
+# A card is there to be framed by anybody (plugins/embeds.py), and holds a stylesheet and nothing else.
+CARD = re.compile(r"/embed/(?:ask/)?[^/]+$")
+CARD_HEADERS = HEADERS | {
+    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *",
+}
 
 
 @hookimpl
@@ -26,7 +32,7 @@ def asgi_wrapper():
                 if event["type"] == "http.response.start":
                     headers = event.get("headers", [])
                     if any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers):
-                        ours = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                        ours = [(name.encode(), value.encode()) for name, value in (CARD_HEADERS if CARD.search(scope["path"]) else HEADERS).items()]
                         # Datasette sets one of them on some pages: each is to be there once.
                         event = {**event, "headers": [h for h in headers if h[0].lower().decode() not in HEADERS] + ours}
                 await send(event)

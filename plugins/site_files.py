@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape
 from datasette import hookimpl
 from datasette.utils.asgi import Response
 
-PAGES = ["/", "/what-changed", "/asked-again", "/timeline", "/map", "/systems", "/mous", "/about", "/data", "/record"]
+PAGES = ["/", "/what-changed", "/asked-again", "/timeline", "/map", "/systems", "/mous", "/about", "/data", "/ask", "/ask/primer", "/embed", "/record"]
 
 # Pages, tables and rows are for everybody. Their filters, facets, orders, SQL and exports have no end, and lead to
 # nothing that is not in the sitemap.
@@ -20,6 +20,9 @@ Disallow: /timeline?
 Disallow: /*.json
 Disallow: /*.csv
 Disallow: /*.db
+Disallow: /*.xlsx
+Disallow: /cite/
+Disallow: /oembed
 
 Sitemap: {sitemap}
 """

@@ -27,7 +27,7 @@ def test_incidents_are_on_a_map_with_tiles_of_our_own(page):
 
 def test_a_reader_finds_an_incident_and_its_source_by_clicking(page):
     page.goto("/")
-    page.click("text=search everything")
+    page.click("text=a search of everything as a table")
     page.fill("input[name=words]", "eight-day-old baby")
     page.click("main form button >> nth=0")
     page.click("table a[href$='/incidents/baby-id-2017']")
