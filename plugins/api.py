@@ -7,8 +7,10 @@ Specification: OpenAPI 3.1.0, https://spec.openapis.org/oas/v3.1.0
 import json
 import re
 from functools import wraps
+from pathlib import Path
 
 import datasette.handle_exception as datasettes
+import yaml
 from datasette import NotFound, Response, hookimpl
 from datasette.utils import add_cors_headers
 from datasette.views.base import DatasetteError
@@ -16,6 +18,8 @@ from datasette.views.base import DatasetteError
 # Where rich is installed, Datasette prints each failure with the values of all variables: slow, and nobody reads it.
 datasettes.rich = None
 
+# Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways.
+ABOUT = yaml.safe_load((Path(__file__).parent.parent / "metadata.yml").read_text("utf-8"))["databases"]["record"]
 JSON_LIST = re.compile(r"(\w+)\s+TEXT[^,\n]*\(json_(?:type|array_length)\(")
 ENUM = re.compile(r"(\w+)\s+TEXT[^,\n]*CHECK \(\1 IN \(((?:'(?:[^']|'')*'(?:, )?)+)\)\)")
 TYPES = {"TEXT": "string", "INTEGER": "integer", "REAL": "number"}
@@ -110,7 +114,7 @@ async def openapi(datasette, request):
     """Answer /openapi.json."""
     db, url = datasette.get_database("record"), datasette.absolute_url(request, datasette.urls.instance())
     dataset = (await db.execute("SELECT * FROM dataset")).first()
-    about = datasette.metadata("tables", database="record") or {}
+    about = ABOUT["tables"]
     tables = {name: t for name, t in (await structure(db)).items() if name in about}
     parameters = {"_shape": SHAPE, "_size": SIZE, "_next": NEXT, "_search": SEARCH, "_stream": STREAM}
     shared = [ref("parameters", name) for name in ("_shape", "_size", "_next")]
@@ -143,7 +147,7 @@ async def openapi(datasette, request):
                 "parameters": [{**ID, "example": await first_id(db, name)}, {**SHAPE, "schema": {"const": "array"}, "description": "A list of one row."}],
                 "responses": answer({"type": "array", "items": ref("schemas", name), "minItems": 1, "maxItems": 1}),
             }}
-    for name, query in (await datasette.get_canned_queries("record", None)).items():
+    for name, query in ABOUT["queries"].items():
         inputs = [parameter(p, {"type": "string"}, "May be empty.") for p in query.get("params", [])]
         schemas[f"answer_{name}"] = {"type": "object", "description": query["description"]}
         paths[f"/record/{name}.json"] = {"get": {

@@ -4,12 +4,17 @@
 the tiles of the map too, and says nothing of pages, questions or how a claim is to be cited. datasette-mcp serves the
 Model Context Protocol, with SQL and the ready-made questions; the two tools here spare a model the joins.
 """
+from pathlib import Path
 from typing import Any
 
+import yaml
 from datasette import Response, hookimpl
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
+
+# Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways.
+ABOUT = yaml.safe_load((Path(__file__).parent.parent / "metadata.yml").read_text("utf-8"))["databases"]["record"]
 
 LLMS = """# {title}
 
@@ -53,7 +58,7 @@ async def llms_txt(datasette, request):
     db, url = datasette.get_database("record"), datasette.absolute_url(request, datasette.urls.instance())
     views = await db.view_names()
     lines = {True: [], False: []}
-    for name, about in datasette.metadata("tables", database="record").items():
+    for name, about in ABOUT["tables"].items():
         columns = ", ".join(about.get("columns", {}))
         if not about.get("hidden"):
             lines[name in views].append(f"- [{name}]({url}record/{name}.json?_shape=objects): {about['description']} Columns: {columns}")

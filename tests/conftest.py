@@ -116,7 +116,7 @@ def free_port():
 def server():
     """The address of the site, served by `make serve` itself."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    process = subprocess.Popen(["make", "serve", f"PORT={port}"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(["make", "serve", f"PORT={port}", *os.environ.get("SERVE_WITH", "").split()], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         for _ in range(300):
             if process.poll() is not None:

@@ -16,6 +16,13 @@ API = (ROOT / "docs/api.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
+def site(server):
+    """An HTTP client that follows redirects, as docs/api.md asks of programs."""
+    with httpx.Client(base_url=server, timeout=60, follow_redirects=True) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 def document(site):
     return site.get("/openapi.json").json()
 
