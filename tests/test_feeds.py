@@ -88,9 +88,11 @@ def test_an_organisations_feed_tells_what_it_was_told_answered_found_and_agreed(
     assert all(" recommended: " in e.summary for e in entries if e.tags[0].term == "recommendation")
 
 
-def test_the_same_event_has_the_same_id_in_every_feed(site):
+def test_the_same_event_has_the_same_id_in_every_feed(site, record):
     links = lambda path: {(e.link, e.tags[0].term): e.id for e in read(site, path).entries}
-    ours, theirs = links(f"/feeds/report/{REPORT}.atom"), links(f"/feeds/organisation/{ORGANISATION}.atom")
+    # The feed of a body has its newest events only, so the report is the one that it answered last.
+    newest = one(record, "select r.report from responses s join recommendations r on r.id = s.recommendation where s.made_by = ? order by s.date desc limit 1", ORGANISATION)
+    ours, theirs = links(f"/feeds/report/{newest}.atom"), links(f"/feeds/organisation/{ORGANISATION}.atom")
     shared = set(ours) & set(theirs)
     assert shared and all(ours[key] == theirs[key] for key in shared)
 
