@@ -31,7 +31,7 @@ serve: record.db dist/index.json
 	exec $(SERVE) --host 127.0.0.1 --port $(PORT)
 
 test: record.db dist/index.json .venv/installed-test
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n auto --dist loadfile tests
 
 build: record.db
 

@@ -309,7 +309,7 @@ SELECT 'incidents' AS table_name, id AS row_id, title, summary || ' ' || coalesc
 UNION ALL
 SELECT 'reports', id, title, coalesce(short_title, '') || ' ' || author || ' ' || summary || ' ' || coalesce(published, '') FROM reports
 UNION ALL
-SELECT 'recommendations', r.id, coalesce(p.short_title, p.title) || coalesce(', recommendation ' || r.number, ', a recommendation'), r.summary || ' ' || p.title FROM recommendations r JOIN reports p ON p.id = r.report
+SELECT 'recommendations', r.id, coalesce(p.short_title, p.title) || coalesce(', recommendation ' || r.number, ': ' || trim(rtrim(substr(r.summary, 1, 60), replace(substr(r.summary, 1, 60), ' ', ''))) || '…'), r.summary || ' ' || p.title FROM recommendations r JOIN reports p ON p.id = r.report
 UNION ALL
 SELECT 'asks', id, title, summary FROM asks
 UNION ALL
@@ -380,13 +380,17 @@ SELECT
   CAST(CASE WHEN own_finding <> 'unclear' AND independent_finding <> 'unclear' THEN own_finding <> independent_finding END AS INTEGER) AS assessors_disagree,
   CASE
     WHEN independent_finding = 'met' THEN 'independently found met'
-    WHEN independent_finding = 'partly' THEN 'independently found partly met'
+    WHEN independent_finding = 'partly' THEN 'independently found partly met or in progress'
     WHEN independent_finding = 'not' THEN 'independently found not met'
-    WHEN answer = 'no' THEN 'rejected'
+    WHEN answer = 'no' THEN 'rejected or withdrawn'
     WHEN independent_finding IS NOT NULL THEN 'independently looked at, no verdict'
-    WHEN own_finding IS NOT NULL THEN 'only the body itself has reported'
+    WHEN own_finding IS NOT NULL THEN 'only the institution’s own report found'
     WHEN answer IN ('yes', 'partly') THEN 'promised, no assessment found'
     WHEN answer = 'open' THEN 'answered without a promise'
+    WHEN response IS NULL AND EXISTS (
+      SELECT 1 FROM statements x JOIN vocabulary v ON v.vocabulary = 'statement content' AND v.term = x.content
+      WHERE x.report = joined.report AND v.grouping = 'plan'
+    ) THEN 'only the report as a whole was answered'
     ELSE 'no response found'
   END AS state
 FROM joined;
@@ -403,7 +407,7 @@ SELECT
   CAST(count(coalesce(s.own_assessment, s.independent_assessment)) AS INTEGER) AS with_assessment,
   CAST(count(s.independent_assessment) AS INTEGER) AS with_independent_assessment,
   CAST(sum(s.state = 'independently found met') AS INTEGER) AS independently_met,
-  CAST(sum(s.state = 'independently found partly met') AS INTEGER) AS independently_partly_met,
+  CAST(sum(s.state = 'independently found partly met or in progress') AS INTEGER) AS independently_partly_met,
   CAST(sum(s.state = 'independently found not met') AS INTEGER) AS independently_not_met,
   CAST(sum(s.state = 'promised, no assessment found') AS INTEGER) AS promised_not_assessed,
   CAST((SELECT count(*) FROM statements x JOIN vocabulary v ON v.vocabulary = 'statement content' AND v.term = x.content WHERE x.report = p.id AND v.grouping = 'plan') AS INTEGER) AS plans,

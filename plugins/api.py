@@ -6,12 +6,14 @@ Specification: OpenAPI 3.1.0, https://spec.openapis.org/oas/v3.1.0
 """
 import json
 import re
+import sqlite3
 from functools import wraps
 from pathlib import Path
 
 import datasette.handle_exception as datasettes
 import yaml
-from datasette import NotFound, Response, hookimpl
+from datasette import Response, hookimpl
+from datasette.database import QueryInterrupted
 from datasette.utils import add_cors_headers
 from datasette.views.base import DatasetteError
 
@@ -24,6 +26,7 @@ JSON_LIST = re.compile(r"(\w+)\s+TEXT[^,\n]*\(json_(?:type|array_length)\(")
 ENUM = re.compile(r"(\w+)\s+TEXT[^,\n]*CHECK \(\1 IN \(((?:'(?:[^']|'')*'(?:, )?)+)\)\)")
 TYPES = {"TEXT": "string", "INTEGER": "integer", "REAL": "number"}
 # A filter is <column>__<comparison>=value; these are the ones that we promise.
+READING = ("GET", "HEAD", "OPTIONS")
 COMPARISONS = {
     "contains": "holds the text", "startswith": "begins with the text", "not": "is something else", "gt": "is greater or later", "gte": "is at least",
     "lt": "is less or earlier", "lte": "is at most", "in": "is one of these, separated by commas",
@@ -36,6 +39,7 @@ def ref(kind, name):
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = ("text/plain", "text/csv")  # the second with _dl=1, which makes a browser save it
 FAILED = {"application/json": {"schema": ref("schemas", "Error")}}
 FAILURES = {
@@ -103,6 +107,11 @@ async def structure(db):
             columns[column.name] = schema
         found[name] = {"view": row["type"] == "view", "columns": columns, "key": "id" in columns and row["type"] == "table"}
     return found
+
+
+def of(name, example):
+    """Return an OpenAPI parameter that is a part of the path."""
+    return {**ID, "name": name, "schema": {"type": "string"}, "description": f"The {name}.", "example": example}
 
 
 async def first_id(db, table):
@@ -183,6 +192,26 @@ async def openapi(datasette, request):
         }},
         "/openapi.json": {"get": {"operationId": "openapi", "tags": ["about"], "summary": "This document.", "responses": answer({"type": "object"}, description="OpenAPI 3.1.")}},
     }
+    organisation, ask = await first_id(db, "organisations"), await first_id(db, "asks")
+    for path, media, summary, *parameters_of in [
+        ("/record.csv", "text/plain", "Any question in SQL, as CSV: at most 2,000 rows.", {**parameter("sql", {"type": "string"}, "A SELECT."), "required": True, "example": "select 1 as n"}),
+        ("/record/{name}.xlsx", EXCEL, "A table, a view or a question as an Excel workbook: at most 2,000 rows.", of("name", "topics")),
+        ("/downloads/{file}", "application/zip", "A file of the downloads, by its path in index.json.", of("file", "record-csv.zip")),
+        ("/feeds/events.atom", "application/atom+xml", "The newest dated events, as Atom."),
+        ("/feeds/report/{report}.atom", "application/atom+xml", "What happened to a report, as Atom.", report),
+        ("/feeds/organisation/{organisation}.atom", "application/atom+xml", "What concerns a body, as Atom.", of("organisation", organisation)),
+        ("/calendar/statements-due.ics", "text/calendar", "The statements due, as iCalendar."),
+        ("/embed/{report}", "text/html", "A card on a report, for an iframe.", report),
+        ("/embed/ask/{ask}", "text/html", "A card on an ask, for an iframe.", of("ask", ask)),
+        ("/cite/{table}/{id}.bib", "application/x-bibtex", "A reference to a row in BibTeX; .ris gives RIS.", of("table", "reports"), of("id", report["example"])),
+        ("/cite/record.bib", "application/x-bibtex", "A reference to the record in BibTeX; .ris gives RIS."),
+        ("/llms.txt", "text/plain", "Where a language model starts. Its tools are at /-/mcp (Model Context Protocol)."),
+    ]:
+        name = re.sub(r"\W+", "_", path).strip("_")
+        paths[path] = {"get": {"operationId": f"get_{name}", "tags": ["files"], "summary": summary, "parameters": parameters_of, "responses": answer({}, media)}}
+    embedded = {**parameter("url", {"type": "string"}, "The address of a statement, a report or an ask of this site."), "required": True, "example": f"{url}what-changed/{report['example']}"}
+    paths["/oembed"] = {"get": {"operationId": "oembed", "tags": ["files"], "summary": "The card of an address of this site, as oEmbed.", "parameters": [embedded],
+                                "responses": answer({"type": "object", "required": ["type", "version", "html"]}, description="oEmbed 1.0, of type rich.")}}
     schemas["SearchAnswer"] = {"type": "object", "required": ["total", "counts", "groups"], "properties": {
         "total": {"type": "integer", "description": "Rows found, of all kinds."},
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Rows found, by table."},
@@ -209,7 +238,7 @@ async def openapi(datasette, request):
                            + ". Lists such as `topics` come as JSON in a string. Answers may be kept for five minutes. Any site may read them (CORS).",
         },
         "servers": [{"url": url.rstrip("/")}],
-        "tags": [{"name": name} for name in ("tables", "views", "questions", "sql", "search", "statements", "downloads", "about")],
+        "tags": [{"name": name} for name in ("tables", "views", "questions", "sql", "search", "statements", "downloads", "files", "about")],
         "paths": paths, "components": {"schemas": schemas, "parameters": parameters, "responses": FAILURES},
     }
     return reply(datasette, document)
@@ -223,7 +252,7 @@ def reply(datasette, document):
 
 
 async def statement(datasette, request):
-    """Answer /what-changed/<report>.json. Raises NotFound for a report that the record does not have."""
+    """Answer /what-changed/<report>.json."""
     db, report = datasette.get_database("record"), request.url_vars["report"]
     lists = {name: [c for c, s in table["columns"].items() if "contentSchema" in s] for name, table in (await structure(db)).items()}
 
@@ -239,7 +268,8 @@ async def statement(datasette, request):
 
     about = await rows("reports", "id = ?")
     if not about:
-        raise NotFound(f"The record has no report with the id {report}")
+        failure = {"ok": False, "error": f"The record has no report with the id “{report}”", "status": 404, "title": None}
+        return Response.json(failure, status=404, headers={"access-control-allow-origin": "*"})
     of_recommendation = "recommendation IN (SELECT id FROM recommendations WHERE report = ?) ORDER BY coalesce(date, ''), id"
     recommendations = await rows("recommendations", "report = ? ORDER BY position")
     states = dict((await db.execute("SELECT recommendation, state FROM recommendation_status WHERE report = ?", [report])).rows)
@@ -268,12 +298,16 @@ async def statement(datasette, request):
 
 @hookimpl(tryfirst=True)
 def asgi_wrapper():
-    """Give every failure in JSON one shape: Datasette tells errors of SQL with other keys than the rest."""
+    """Refuse to write, and give every failure in JSON one shape: Datasette tells errors of SQL with other keys than the rest."""
 
     def wrap(app):
         @wraps(app)
         async def with_errors(scope, receive, send):
             start = None
+            if scope["type"] == "http" and scope["method"] not in READING and "/-/" not in scope["path"]:
+                refused = {"ok": False, "error": "This site is read only: ask with GET", "status": 405, "title": None}
+                headers = {"allow": ", ".join(READING), "access-control-allow-origin": "*"}
+                return await Response.json(refused, status=405, headers=headers).asgi_send(send)
 
             async def send_error(event):
                 nonlocal start
@@ -282,9 +316,10 @@ def asgi_wrapper():
                 elif start is None:
                     await send(event)
                 else:
-                    # An error is sent in one piece.
+                    # An error is sent in one piece; that of SQL which took too long has a form in HTML in it.
                     told = json.loads(event["body"])
-                    body = json.dumps({"ok": False, "error": str(told["error"]), "status": 400, "title": told.get("title")}).encode()
+                    message = re.sub(r"(<[^>]+>|\s)+", " ", str(told["error"])).strip()[:300]
+                    body = json.dumps({"ok": False, "error": message, "status": 400, "title": told.get("title")}).encode()
                     headers = [h for h in start["headers"] if h[0].lower() != b"content-length"] + [(b"content-length", str(len(body)).encode())]
                     await send({**start, "headers": headers})
                     await send({**event, "body": body})
@@ -304,13 +339,17 @@ def register_routes():
 @hookimpl(tryfirst=True)
 def handle_exception(datasette, request, exception):
     """Call bad requests what they are where Datasette 0.65 answers with a 500: a column to sort by that is not there, two
-    at once, a next page that no page named, and /record.json in a shape without a question.
+    at once, a next page that no page named, a value in the wrong form, and /record.json in a shape without a question.
     """
     if isinstance(exception, DatasetteError) and exception.status == 500:
         exception.status = 400
         return None
-    if isinstance(exception, ValueError) and request.args.get("_next"):
+    if isinstance(exception, QueryInterrupted):
+        message = "It took longer than two seconds: ask for less"
+    elif isinstance(exception, (ValueError, sqlite3.Error)) and request.args.get("_next"):
         message = "_next is not what a page gave as its next"
+    elif isinstance(exception, (ValueError, KeyError)) and any(key in ("_through", "_timelimit") or key.endswith("__in") for key in request.args):
+        message = "One of _through, _timelimit and column__in is not in its form"
     elif isinstance(exception, KeyError) and exception.args == ("rows",):
         message = "Send a question in SQL as the parameter sql"
     else:

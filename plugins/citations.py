@@ -4,12 +4,13 @@
     /cite/<table>/<id>.bib             a row
     /cite/what-changed/<report>.bib    the statement of what changed after a report
     /cite/asked-again/<ask>.bib        the answers to something that has been asked again and again
-    /cite/question/<name>.bib          the answer to a ready-made question
+    /cite/question/<name>.bib          the answer to a ready-made question, narrowed by its parameters
 
 With .ris instead of .bib it is RIS (https://en.wikipedia.org/wiki/RIS_(file_format)). Both name the address, the version
 of the data and the day up to which it was looked after. No clock is read.
 """
 import re
+from urllib.parse import urlencode
 
 from datasette import NotFound, Response, hookimpl
 from datasette.utils import urlsafe_components
@@ -42,15 +43,18 @@ async def row_title(db, table, id):
     return title[0] if title else ", ".join(values)
 
 
-async def cited(datasette, kind, id):
-    """Return (title, path) of what is cited, or None if there is no such thing."""
+async def cited(datasette, kind, id, args):
+    """Return (title, path) of what is cited, or None if there is no such thing; args are those of the request."""
     db = datasette.get_database("record")
     if kind in NAMES:
         found = (await db.execute(NAMES[kind], [id])).first()
         return found and (found[0], f"/{kind}/{id}")
     if kind == "question":
         query = await datasette.get_canned_query("record", id, None)
-        return query and (query.get("title") or id, f"/record/{id}")
+        if not query:
+            return None
+        narrowed = urlencode({param: args[param] for param in query.get("params", []) if args.get(param)})
+        return query.get("title") or id, f"/record/{id}" + (narrowed and f"?{narrowed}")
     title = await row_title(db, kind, id)
     return title and (f"{title} (entry in the record)", f"/record/{kind}/{id}")
 
@@ -83,12 +87,14 @@ async def cite(datasette, request):
     """Answer with the citation of the record, or of the part of it that the address names."""
     kind, id = request.url_vars.get("kind"), request.url_vars.get("id")
     dataset = (await datasette.get_database("record").execute("SELECT * FROM dataset")).first()
-    found = await cited(datasette, kind, id) if kind else (dataset["title"], "/")
+    found = await cited(datasette, kind, id, request.args) if kind else (dataset["title"], "/")
     if not found:
         raise NotFound(f"There is nothing to cite under “{kind}/{id}”.")
     title, path = found
     # 19 ids name a row in two tables, so the key has the table too.
-    key = re.sub(r"[^A-Za-z0-9:._-]", "-", f"{kind}:{id}") if kind else "home-office-record"
+    narrowed = path.partition("?")[2]
+    named = f"{kind}:{id}" + (f"-{narrowed[:80]}" if narrowed else "")
+    key = re.sub(r"[^A-Za-z0-9:._-]", "-", named) if kind else "home-office-record"
     make, content_type = FORMATS[request.url_vars["format"]]
     address = datasette.absolute_url(request, datasette.urls.path(path))
     headers = {

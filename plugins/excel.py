@@ -11,6 +11,7 @@ import asyncio
 import datetime
 import io
 import json
+import math
 
 import xlsxwriter
 from datasette import Response, hookimpl
@@ -24,10 +25,10 @@ DATASET = "select title, version, as_of from dataset"
 
 
 def text(value):
-    """Return a value of the database as a cell holds it: a list as in csv/, a large integer as text, bytes as their size."""
+    """Return a value of the database as a cell holds it: a list as in csv/, bytes as their size, and as text a large integer or what is no finite number."""
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    if isinstance(value, int) and abs(value) >= MOST_INTEGER:
+    if isinstance(value, int) and abs(value) >= MOST_INTEGER or isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
         try:
@@ -65,7 +66,7 @@ def workbook(columns, rows, about, created):
         value = text(value)
         if isinstance(value, (int, float)):
             sheet.write_number(r, c, value, style)
-        elif isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) <= MOST_ADDRESS and links < MOST_LINKS and not set(value) & set(" \n\t"):
+        elif isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) <= MOST_ADDRESS and links < MOST_LINKS and value.isprintable() and " " not in value:
             links += 1
             sheet.write_url(r, c, value)
         elif value is not None:
@@ -97,6 +98,8 @@ async def excel(datasette, database, request, columns, rows, sql, query_name, ta
     """Answer with the workbook; a table asked for without _size is sent on to the largest page."""
     if data.get("error"):
         return Response.json({"ok": False, "error": data["error"], "status": 400, "title": None}, status=400)
+    if not sql and not table:  # a row has none
+        return Response.json({"ok": False, "error": "Send a question in SQL as the parameter sql", "status": 400, "title": None}, status=400)
     if view_name == "table" and not query_name and "_size" not in request.args:
         return Response.redirect(datasette.urls.path(path_with_added_args(request, {"_size": "max"})))
     described = (await datasette.get_canned_query(database, query_name, request.actor) if query_name else datasette.metadata("tables", database=database).get(table)) or {}

@@ -218,7 +218,7 @@ def due_event(row, stamp, address):
     found = {"found": f"Found: {row['follow_up']}", "none found": NONE_FOUND, "not yet due": "It is not due before this day."}[row["statement"]]
     known = EXACTNESS.get(len(row["due"]))
     text = f"{RULE} {known + ', so this is its first day. ' if known else ''}{found}"
-    return vevent(("due", row["machinery_change"]), stamp, first_day(row["due"]), f"Statement due after: {row['title']}", text,
+    return vevent(("due", row["machinery_change"]), stamp, first_day(row["due"]), f"Six months after: {row['title']}", text,
                   address(f"/record/machinery_changes/{row['machinery_change']}"), "statement due")
 
 

@@ -4,6 +4,7 @@
 the tiles of the map too, and says nothing of pages, questions or how a claim is to be cited. datasette-mcp serves the
 Model Context Protocol, with SQL and the ready-made questions; the two tools here spare a model the joins.
 """
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,4 +100,6 @@ def register_mcp_tools(datasette, mcp):
         """Return all that the record holds on a report, given its id: incidents, recommendations, what was promised,
         what was found and by whom, statements of change, searches for them, and every source. search_record finds ids.
         """
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", report):
+            raise ToolError("That is not the id of a report: search_record finds ids")
         return await get(context, f"/what-changed/{report}.json")

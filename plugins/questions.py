@@ -32,20 +32,28 @@ async def rows(db, sql, values=None):
     return KNOWN[key]
 
 
+def of_found(question, sql):
+    """Return SQL in which `found` holds the rows of a question."""
+    return f"with found as (\n{question['sql']}\n)\n{sql}"
+
+
 async def answer(db, about, values):
-    """Return the answer to a question in one line, or None if it has none for these values."""
+    """Return the answer to a question in one line, or None if it has no rows for these values."""
     try:
-        [(line,)] = await rows(db, f"with found as (\n{about['sql']}\n)\n{about['answer']}", values)
+        lines = await rows(db, of_found(about, f"select * from (\n{about['answer']}\n) where exists (select 1 from found)"), values)
     except (QueryInterrupted, sqlite3.Error):  # the page of the question itself says what is wrong
         return None
+    line = lines[0][0] if lines else None
     return line and line[0].upper() + line[1:]
 
 
-async def field(db, name, about, value):
+async def field(db, question, name, value):
     """Return what the form shows for one parameter: name, label, hint, empty, type, value, and options if it is a list."""
+    about = question["inputs"][name]
     shown = {"hint": None, "empty": None, "type": "text", "options": None, **about, "name": name, "value": value}
     if "sql" in about:
-        shown["options"] = [(str(option["value"]), option["label"]) for option in await rows(db, about["sql"])]
+        options = await rows(db, of_found(question, about["sql"]), dict.fromkeys(question["params"], ""))
+        shown["options"] = [(str(option["value"]), option["label"]) for option in options if option["value"] is not None]
         if value and value not in dict(shown["options"]):  # an older address, or one made by hand
             shown["options"].insert(0, (value, value))
     elif shown["type"] == "date" and value and not FULL_DATE.fullmatch(value):
@@ -68,7 +76,7 @@ def extra_template_vars(datasette):
         db = datasette.get_database("record")
         about = (await datasette.get_canned_queries("record", None))[name]
         values = {param: values.get(param) or "" for param in about.get("params", [])}
-        inputs = [await field(db, param, about["inputs"][param], values[param]) for param in values]
+        inputs = [await field(db, about, param, values[param]) for param in values]
         return {"theme": about["theme"], "answer": await answer(db, about, values), "inputs": inputs}
 
     async def questions_by_theme():

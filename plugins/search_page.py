@@ -75,6 +75,7 @@ def phrases(q):
 
 async def search(db, q, kind="", page=1):
     """Return what /search shows for the words typed: counts, groups of rows, and a suggestion."""
+    q = q[:500]  # SQLite's ranking takes time with the square of the words, and cannot be interrupted
     wanted = phrases(q)
     ways = {"all": " ".join(wanted), "beginnings": " ".join(phrase + "*" for phrase in wanted), "any": " OR ".join(wanted)}
     way, match, ranked = "all", "", []

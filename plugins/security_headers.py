@@ -23,7 +23,7 @@ CARD_HEADERS = HEADERS | {
 
 @hookimpl
 def asgi_wrapper():
-    """Add the headers to every answer in HTML; JSON, CSV and tiles stay as programs on other sites may use them."""
+    """Add the headers to every answer in HTML. JSON, CSV and tiles stay as programs on other sites may use them, but keep their type."""
 
     def wrap(app):
         @wraps(app)
@@ -35,6 +35,8 @@ def asgi_wrapper():
                         ours = [(name.encode(), value.encode()) for name, value in (CARD_HEADERS if CARD.search(scope["path"]) else HEADERS).items()]
                         # Datasette sets one of them on some pages: each is to be there once.
                         event = {**event, "headers": [h for h in headers if h[0].lower().decode() not in HEADERS] + ours}
+                    elif not any(name.lower() == b"x-content-type-options" for name, _ in headers):
+                        event = {**event, "headers": [*headers, (b"x-content-type-options", b"nosniff")]}
                 await send(event)
 
             await app(scope, receive, send_with_headers)

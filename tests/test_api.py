@@ -85,7 +85,7 @@ def test_the_examples_of_the_page_work(site, address):
 def test_the_page_promises_what_the_document_names(document):
     for path in document["paths"]:
         if not path.startswith("/record/"):
-            assert path.replace("{report}", "REPORT") in API, path
+            assert re.sub(r"{(\w+)}", lambda part: part[1].upper(), path) in API, path
 
 
 @pytest.mark.parametrize("path", ["/record/reports.json", "/record/recommendation_status.json"])
@@ -106,13 +106,30 @@ def test_pages_lead_on_to_every_row(site, path):
     ("/record/reports/no-such-report.json", 404), ("/record/nothing.json", 404), ("/what-changed/nothing.json", 404), ("/nothing.json", 404),
     ("/record/reports.json?_sort=nothing", 400), ("/record/reports.json?_sort=id&_sort_desc=id", 400), ("/record/reports.json?_size=many", 400),
     ("/record.json?_shape=array", 400), ("/record.json?_shape=array&sql=", 400), ("/record.json?_shape=array&sql=drop+table+reports", 400),
-    ("/record.json?_shape=array&sql=select+nothing", 400),
+    ("/record.json?_shape=array&sql=select+nothing", 400), ("/record/reports.json?_timelimit=x", 400),
+    ("/record/recommendation_status.json?_shape=objects&_next=99999999999999999999", 400), ("/record/reports.json?id__in=[", 400),
+    ("/record.json?_shape=array&sql=select+zeroblob(500000000)", 400), ("/record.json?_shape=array&sql=select+" + ",".join("1" * 61), 400),
+    ("/record.json?_shape=array&sql=with+recursive+n(i)+as+(select+1+union+all+select+i%2b1+from+n)+select+sum(i)+from+n", 400),
 ])
 def test_errors_are_json_with_a_status_and_a_message(site, path, status):
     answer = site.get(path)
     assert answer.status_code == status
     failure = answer.json()
     assert failure["ok"] is False and failure["status"] == status and failure["error"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/record/reports.json", "/record/told_to_do.json", "/what-changed/wllr-2020.json", "/downloads/index.json"])
+def test_nothing_but_reading_is_answered(site, method, path):
+    answer = site.request(method, path)
+    assert answer.status_code == 405 and answer.headers["allow"].startswith("GET") and answer.json()["status"] == 405
+
+
+def test_many_words_do_not_hold_the_site_up(site):
+    words = "the " * 5000
+    for path, name in ("/search.json", "q"), ("/search", "q"), ("/record/search.json", "words"):
+        assert site.get(path, params={name: words, "_shape": "array"}).status_code == 200, path
+    assert site.get("/search.json", params={"q": f'"{words}"'}).status_code == 200
 
 
 def test_a_statement_as_json_holds_what_the_record_holds(site):

@@ -1,5 +1,6 @@
 """Citations: CITATION.cff by the published rules, BibTeX as pybtex reads and sets it, RIS, and the words on the pages."""
 import datetime
+import html
 import re
 import sqlite3
 from urllib.parse import urlsplit
@@ -51,7 +52,9 @@ def entry(answer):
 CITED = {"/cite/record.bib": ("home-office-record", "/"), "/cite/reports/wllr-2020.bib": ("reports:wllr-2020", "/record/reports/wllr-2020"),
          "/cite/what-changed/wllr-2020.bib": ("what-changed:wllr-2020", "/what-changed/wllr-2020"),
          "/cite/asked-again/asylum-backlog.bib": ("asked-again:asylum-backlog", "/asked-again/asylum-backlog"),
-         "/cite/question/told_to_do.bib": ("question:told_to_do", "/record/told_to_do")}
+         "/cite/question/told_to_do.bib": ("question:told_to_do", "/record/told_to_do"),
+         "/cite/question/told_to_do.bib?state=no+response+found&organisation=home-office&other=x":
+             ("question:told_to_do-organisation-home-office-state-no-response-found", "/record/told_to_do?organisation=home-office&state=no+response+found")}
 
 
 @pytest.mark.parametrize("path", CITED)
@@ -109,6 +112,15 @@ def test_a_page_says_how_to_cite_it(site, server, dataset, page, entry_name):
     for form in "bib", "ris":
         link = f"/cite/{entry_name}.{form}"
         assert f'href="{link}"' in text and site.get(link).status_code == 200
+
+
+def test_a_narrowed_answer_is_cited_as_narrowed(site, server):
+    page = html.unescape(site.get("/record/told_to_do", params={"organisation": "home-office", "state": "", "_hide_sql": "1", "x": '"<'}).text)
+    address = f"{server}/record/told_to_do?organisation=home-office"
+    assert f'<span class="address">{address}</span>' in page
+    for form in "bib", "ris":
+        link = f"/cite/question/told_to_do.{form}?organisation=home-office"
+        assert f'href="{link}"' in page and address in site.get(link).text
 
 
 @pytest.mark.parametrize("page", ["/", "/what-changed", "/what-changed/wllr-2020", "/asked-again", "/timeline", "/map", "/systems", "/mous", "/about", "/data", "/search?q=visa",

@@ -55,14 +55,14 @@ def test_promises_kept_counts_what_the_tables_hold(site, printed, folder):
     answers, found = latest(rows(site, "/record/responses.json")), rows(site, "/record/assessments.json")
     independent, own = latest(row for row in found if row["independent"]), latest(row for row in found if not row["independent"])
     finding = words(site, "assessment status")
-    names = {"met": "independently found met", "partly": "independently found partly met", "not": "independently found not met", "unclear": "independently looked at, no verdict"}
+    names = {"met": "independently found met", "partly": "independently found partly met or in progress", "not": "independently found not met", "unclear": "independently looked at, no verdict"}
     counts = collections.Counter()
     for of, answer in answers.items():
         if answer["made_by"] == "home-office" and answer["position"].startswith("accepted") and (answer["date"] or "") >= "2016":
-            state = names[finding[independent[of]["status"]]] if of in independent else "only the body itself has reported" if of in own else "promised, no assessment found"
+            state = names[finding[independent[of]["status"]]] if of in independent else "only the institution’s own report found" if of in own else "promised, no assessment found"
             counts[state, answer["position"] == "accepted"] += 1
     table = {state: [counts[state, True], counts[state, False], counts[state, True] + counts[state, False]]
-             for state in [*names.values(), "only the body itself has reported", "promised, no assessment found"]}
+             for state in [*names.values(), "only the institution’s own report found", "promised, no assessment found"]}
 
     with (folder / "promises_kept.csv").open(newline="") as file:
         assert {state: [int(n) for n in numbers] for state, *numbers in list(csv.reader(file))[1:]} == table

@@ -144,7 +144,7 @@ def test_the_calendar_has_every_statement_due_and_every_report_without_one(calen
 def test_a_change_without_an_account_says_so_six_months_later(calendar, record):
     id, title, due = record.execute("SELECT machinery_change, title, due FROM machinery_statements_due WHERE statement = 'none found' AND length(due) = 10 LIMIT 1").fetchone()
     event, = [e for e in calendar.walk("VEVENT") if e["URL"].endswith(f"/record/machinery_changes/{id}")]
-    assert event["DTSTART"].dt == date.fromisoformat(due) and event["SUMMARY"] == f"Statement due after: {title}"
+    assert event["DTSTART"].dt == date.fromisoformat(due) and event["SUMMARY"] == f"Six months after: {title}"
     assert "No account of what changed was found in the sources read." in event["DESCRIPTION"]
     id, found = record.execute("SELECT machinery_change, follow_up FROM machinery_statements_due WHERE statement = 'found' LIMIT 1").fetchone()
     event, = [e for e in calendar.walk("VEVENT") if e["URL"].endswith(f"/record/machinery_changes/{id}")]

@@ -71,9 +71,13 @@ def test_a_question_is_answered_in_a_line_and_for_each_choice(site, name):
             select = re.search(rf'<select id="in-{param}".*?</select>', page, re.S)[0]
             values = [html.unescape(value) for value in re.findall(r'<option value="([^"]+)"', select)]
             assert values and '<option value="">' in select
+            more = {"years": 0} if name == "promises_older_than" else {}  # left empty, it means two
             for value in values[0], values[-1]:
-                answer = site.get(f"/record/{name}", params={param: value})
+                answer = site.get(f"/record/{name}", params={param: value, **more})
                 assert answer.status_code == 200 and re.search(r'<option value="[^"]+" selected>', answer.text), (param, value)
+                assert '<p class="lede answer"' in answer.text, (param, value)
+            for value in values:
+                assert site.get(f"/record/{name}.json", params={param: value, **more, "_shape": "array"}).json(), (param, value)
 
 
 @pytest.mark.parametrize("name", [name for name in QUERIES if QUERIES[name].get("params")])
@@ -88,8 +92,12 @@ def test_odd_values_break_no_question(site, name):
 def test_choices_narrow_the_answer(site):
     ask = lambda name, **values: site.get(f"/record/{name}.json", params={**values, "_shape": "array"}).json()
     assert {row["addressed_to"] for row in ask("told_to_do", organisation="home-office")} == {"Home Office"}
-    assert len(ask("told_to_do")) > len(ask("told_to_do", organisation="home-office")) > len(ask("told_to_do", organisation="home-office", state="rejected")) > 0
+    assert len(ask("told_to_do")) > len(ask("told_to_do", organisation="home-office")) > len(ask("told_to_do", organisation="home-office", state="rejected or withdrawn")) > 0
     assert {row["independent"] for row in ask("who_assessed_whom", independent="0")} == {0}
+    assert {row["assessor_kind"] for row in ask("who_assessed_whom", assessor_kind="charity")} == {"charity"}
+    assert {row["table_name"] for row in ask("sources_of_a_row", table_name="assessments")} == {"assessments"}
+    assert {row["row_id"] for row in ask("sources_of_a_row")} == {row["row_id"] for row in ask("sources_of_a_row", row_id="wllr-2020")} == {"wllr-2020"}
+    assert ask("promises_older_than", years="abc") == ask("promises_older_than", years="2") == ask("promises_older_than") != ask("promises_older_than", years="0.5")
     assert {row["year"] for row in ask("incidents_by_year_and_kind", first_year="2018", last_year="2019")} == {"2018", "2019"}
     one = ask("agreements_by_data_and_party", data_kind="education")
     assert one and all("education" in row["data_kinds"] for row in one)
@@ -101,15 +109,71 @@ def test_counts_agree_with_each_other(site):
     count = lambda sql: site.get("/record.json", params={"sql": sql, "_shape": "arrays"}).json()["rows"][0][0]
     rows = lambda name: site.get(f"/record/{name}.json", params={"_shape": "array"}).json()
     years = rows("accepted_by_year")
-    parts = "found_met found_partly_met found_not_met no_verdict own_account_only no_assessment_found".split()
+    parts = "found_met found_partly_met_or_in_progress found_not_met no_verdict own_account_only no_assessment_found".split()
     assert all(sum(year[part] for part in parts) == year["accepted"] for year in years)
     assert sum(year["accepted"] for year in years) == count("select sum(accepted + accepted_with_limits) from report_scorecard")
     assert sum(body["promises"] for body in rows("oldest_promise_by_body")) == count("select count(*) from promises_without_assessment")
     assert sum(row["incidents"] for row in rows("incidents_by_year_and_kind")) == count("select count(*) from incidents")
     assert sum(row["recommendations"] for row in rows("recommendations_by_body")) == count("select count(*) from recommendation_addressed_to")
     assert sum(row["recommendations_recorded"] for row in rows("recorded_of_made")) == count("select count(*) from recommendations")
-    assert len(rows("reports_without_response")) == count("select sum(with_response = 0) from report_scorecard")
+    assert len(rows("reports_without_response")) == count("select sum(with_response = 0 and plans = 0) from report_scorecard")
+    assert sum(row["accounts_of_what_changed"] for row in rows("reports_without_response")) == count("select sum(statements_of_change) from report_scorecard where with_response = 0 and plans = 0")
     assert all(row["days"] >= 0 for row in rows("days_to_response"))
+    by_body = rows("recommendations_by_body")
+    assert all(sum(value for column, value in body.items() if column not in ("addressed_to", "recommendations")) == body["recommendations"] for body in by_body)
+    assert len({row["made_by"] for row in rows("who_assessed_whom")}) == count("select count(distinct made_by) from assessments")
+    assert sum(body["with_limits"] for body in rows("oldest_promise_by_body")) == count("select sum(response_position <> 'accepted') from promises_without_assessment")
+
+
+def line(site, name, **values):
+    """The answer in a line of a question, None if there is none."""
+    found = re.search(r'<p class="lede answer" role="status">(.+)\.</p>', site.get(f"/record/{name}", params=values).text)
+    return found and html.unescape(found[1])
+
+
+def test_an_answer_counts_what_was_chosen_out_of_what_was_chosen(site):
+    recorded = site.get("/record/incidents.json", params={"kind": "data breach", "_size": 0}).json()["filtered_table_rows_count"]
+    for name in "most_people_affected", "incidents_without_report":
+        assert f" of {recorded} recorded that fit the choices" in line(site, name, kind="data breach")
+    reports = "select count(*) as n from report_scorecard c join reports p on p.id = c.report where p.kind = 'ombudsman'"
+    recorded = site.get("/record.json", params={"sql": reports, "_shape": "array"}).json()[0]["n"]
+    assert f" of {recorded} of this kind whose" in line(site, "reports_without_response", kind="ombudsman")
+
+
+def test_no_rows_no_answer_in_a_line(site):
+    for name, values in ("told_to_do", {"organisation": "zzz"}), ("answers_to_an_ask", {"ask": "zzz"}), ("reports_without_response", {"kind": "zzz"}):
+        assert line(site, name, **values) is None and "0 rows" in site.get(f"/record/{name}", params=values).text
+
+
+def test_an_answer_says_whose_it_is(site):
+    rows = lambda name: site.get(f"/record/{name}.json", params={"_shape": "array"}).json()
+    told = rows("told_to_do")
+    assert list(told[0])[:5] == ["recommendation", "addressed_to", "summary", "state", "response_made_by"]
+    assert all(bool(row["response_made_by"]) == bool(row["response_position"]) and bool(row["own_made_by"]) == bool(row["own_status"])
+               and bool(row["independent_made_by"]) == bool(row["independent_status"]) for row in told)
+    for name in "accepted_but_not_met", "independently_met", "where_assessors_disagree":
+        assert all(row["assessor_kind"] for row in rows(name)), name
+    late = next(row for row in rows("days_to_response") if row["report"] == "wllr-2020" and row["made_by"] == "uk-government")
+    assert late["earlier_answer_by_another_body"] < late["first_answer"]
+    three = [int(n) for n in re.findall(r"(\d+) (?:found not met or dropped|partly met|in progress)", line(site, "accepted_but_not_met"))]
+    assert len(three) == 3 and sum(three) == len(rows("accepted_but_not_met"))
+
+
+def test_no_report_that_was_answered_as_a_whole_is_called_unanswered(site):
+    statements = site.get("/record/statements.json", params={"content": "answer or plan", "_shape": "array", "_size": "max"}).json()
+    unanswered = {row["report"] for row in site.get("/record/reports_without_response.json", params={"_shape": "array"}).json()}
+    assert unanswered and not unanswered & {row["report"] for row in statements}
+
+
+def test_many_words_do_not_hold_up_the_search(site):
+    answer = site.get("/record/search.json", params={"words": "the " * 1000, "_shape": "array"}, timeout=3)
+    assert answer.status_code == 200 and answer.json()
+
+
+@pytest.mark.parametrize("page", ["/ask", "/ask/primer", "/record/told_to_do", "/record/search?words=visa"])
+def test_the_menu_says_that_this_is_among_the_questions(site, page):
+    (current,) = re.findall(r'<a href="([^"]+)" aria-current', site.get(page).text.split('id="site-nav"')[1].split("</nav>")[0])
+    assert current == "/ask"
 
 
 def test_an_event_known_by_its_year_alone_lies_between_days_of_that_year(site):
@@ -155,6 +219,24 @@ def test_text_in_a_workbook_is_never_a_formula(site):
     assert [cells[c].value for c in "abcdefgijk"] == ["=1+1", "+1", "-1", "@x", 7, 2.5, None, "1234567890123456789", "one; two", "{=1}"]
     assert {cells[c].data_type for c in "abcdhik"} == {"s"}
     assert cells["h"].hyperlink.target == "http://example.org/?a=1&b=2"
+
+
+def test_no_value_breaks_a_workbook(site):
+    sql = "select 1e308 * 10 as a, -1e308 * 10 as b, 'http://x' || char(1) || 'y' as c, 'https://x/' || char(8232) as d, x'00ff' as e"
+    row = open_book(site.get("/record.xlsx", params={"sql": sql})).worksheets[0][2]
+    assert [cell.value for cell in row[:2]] == ["inf", "-inf"] and row[4].value == "2 bytes"
+    assert row[2].hyperlink is None and row[3].hyperlink is None
+
+
+def test_a_workbook_needs_a_question(site):
+    answer = site.get("/record.xlsx")
+    assert answer.status_code == 400 and "sql" in answer.json()["error"]
+
+
+def test_the_page_says_that_a_long_answer_is_cut_in_csv_too(site):
+    sql = "select * from citations"
+    assert "Here, and in CSV, JSON and Excel, are the first 2,000" in site.get("/record", params={"sql": sql}).text
+    assert len(list(csv.reader(io.StringIO(site.get("/record.csv", params={"sql": sql}).text)))) == 2001
 
 
 def test_a_workbook_says_what_it_holds_and_is_the_same_each_time(site):

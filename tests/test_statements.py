@@ -68,7 +68,7 @@ def test_the_list_is_sorted_by_a_plain_link(site, sort, column, falls):
 def test_a_statement_holds_every_recommendation_answer_and_finding_with_its_sources(site, report):
     page = read(site, f"/what-changed/{report}")
     text = words(page)
-    for heading in ("What went wrong", "What was recommended", "What was promised", "What has changed, and who says so", "What has not", "What nobody has said"):
+    for heading in ("What went wrong", "What was recommended", "What was promised", "What has changed, and who says so", "What has not", "On what no verdict was found"):
         assert page.xpath(f".//h2[normalize-space()='{heading}']"), heading
     for row in rows(site, "select recommendation, summary, state from recommendation_status where report = :r", r=report):
         section = words(page.get_element_by_id(row["recommendation"]))
@@ -276,7 +276,7 @@ def test_a_statement_prints_on_a4_and_its_first_sheet_stands_alone(chromium, ser
     page.close()
     assert [round(float(side) / 72 * 25.4) for side in pdf.pages[0].mediabox[2:]] == [210, 297]
     first = " ".join(pdf.pages[0].extract_text().split())
-    for said in "Windrush Lessons Learned Review", "This record holds 19 of them", "What nobody has said", "Statement of what changed":
+    for said in "Windrush Lessons Learned Review", "This record holds 19 of them", "On what no verdict was found", "Statement of what changed":
         assert said in first
     everything = " ".join(" ".join(sheet.extract_text() for sheet in pdf.pages).split())
     for said in "Recommendation 29.", "Cite this", "version 2026", "<https://":

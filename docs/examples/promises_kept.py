@@ -24,10 +24,10 @@ SITE = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8001"
 # What each state is called here, and whether somebody independent looked.
 STATES = {
     "independently found met": ("found met", True),
-    "independently found partly met": ("found partly met, or in progress", True),
+    "independently found partly met or in progress": ("found partly met, or in progress", True),
     "independently found not met": ("found not met, or dropped", True),
     "independently looked at, no verdict": ("looked at, no verdict", True),
-    "only the body itself has reported": ("only the body itself has reported", False),
+    "only the institution’s own report found": ("only the institution’s own report found", False),
     "promised, no assessment found": ("no assessment by anybody found", False),
 }
 plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "record", "font.size": 9, "font.sans-serif": ["DejaVu Sans", "Arial"]})
