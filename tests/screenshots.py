@@ -12,6 +12,7 @@ PAGES = {
     "statement": "/what-changed/brook-house-inquiry-2023",
     "asked-again": "/asked-again",
     "agreement": "/record/mous/nhsd-home-office-mou-2016",
+    "ask": "/ask",
     "table": "/record/recommendation_status",
     "map": "/map",
 }

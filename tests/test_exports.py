@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import duckdb
+import duckdb_extension_sqlite_scanner
 import openpyxl
 import pandas
 import pytest
@@ -350,8 +351,18 @@ def test_ndjson_and_parquet_hold_the_same_with_lists_as_lists(dist, record, coun
     assert about["version"] == record.execute("SELECT version FROM dataset").fetchone()[0] and about["license"] == "CC-BY-4.0"
 
 
+def test_duckdb_reads_the_sqlite_file(dist, record, tmp_path):
+    """With its extension for SQLite, which it would download; here it comes from PyPI, and is kept out of the home folder."""
+    extension = Path(duckdb_extension_sqlite_scanner.__file__).parent
+    (file,) = extension.rglob("sqlite_scanner.duckdb_extension*")
+    database = duckdb.connect(config={"extension_directory": str(tmp_path)})
+    database.execute(f"INSTALL '{file}'; LOAD sqlite_scanner; ATTACH '{dist}/record.db' AS record (TYPE sqlite, READ_ONLY)")
+    question = "SELECT p.id, count(*) FROM {0}reports p JOIN {0}recommendations r ON r.report = p.id GROUP BY p.id ORDER BY p.id"
+    answer = database.sql(question.format("record.")).fetchall()
+    assert answer == [tuple(row) for row in record.execute(question.format(""))] and answer
+
+
 def test_duckdb_joins_the_parquet_files(dist, record):
-    """DuckDB reads record.db itself only with an extension that it has to download; the Parquet files need none."""
     question = "SELECT p.title, count(*) FROM {r} r JOIN {p} p ON p.id = r.report GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
     answer = duckdb.sql(question.format(r=f"'{dist}/parquet/recommendations.parquet'", p=f"'{dist}/parquet/reports.parquet'")).fetchall()
     assert answer == [tuple(row) for row in record.execute(question.format(r="recommendations", p="reports"))]
