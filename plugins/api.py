@@ -6,19 +6,11 @@ Specification: OpenAPI 3.1.0, https://spec.openapis.org/oas/v3.1.0
 """
 import json
 import re
-import sqlite3
-from functools import wraps
 from pathlib import Path
 
-import datasette.handle_exception as datasettes
 import yaml
 from datasette import Response, hookimpl
-from datasette.database import QueryInterrupted
 from datasette.utils import add_cors_headers
-from datasette.views.base import DatasetteError
-
-# Where rich is installed, Datasette prints each failure with the values of all variables: slow, and nobody reads it.
-datasettes.rich = None
 
 # Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways.
 ABOUT = yaml.safe_load((Path(__file__).parent.parent / "metadata.yml").read_text("utf-8"))["databases"]["record"]
@@ -26,7 +18,6 @@ JSON_LIST = re.compile(r"(\w+)\s+TEXT[^,\n]*\(json_(?:type|array_length)\(")
 ENUM = re.compile(r"(\w+)\s+TEXT[^,\n]*CHECK \(\1 IN \(((?:'(?:[^']|'')*'(?:, )?)+)\)\)")
 TYPES = {"TEXT": "string", "INTEGER": "integer", "REAL": "number"}
 # A filter is <column>__<comparison>=value; these are the ones that we promise.
-READING = ("GET", "HEAD", "OPTIONS")
 COMPARISONS = {
     "contains": "holds the text", "startswith": "begins with the text", "not": "is something else", "gt": "is greater or later", "gte": "is at least",
     "lt": "is less or earlier", "lte": "is at most", "in": "is one of these, separated by commas",
@@ -91,7 +82,7 @@ async def structure(db):
         if name.startswith(NOT_OURS) or "_fts" in name:
             continue
         lists, enums = set(JSON_LIST.findall(sql)), dict(ENUM.findall(sql))
-        columns, required = {}, []
+        columns = {}
         for column in await db.table_column_details(name):
             must = bool(column.notnull)
             if row["type"] == "table" and column.name in lists:
@@ -296,62 +287,6 @@ async def statement(datasette, request):
     return reply(datasette, {**answer, "sources": [dict(row) for row in sources]})
 
 
-@hookimpl(tryfirst=True)
-def asgi_wrapper():
-    """Refuse to write, and give every failure in JSON one shape: Datasette tells errors of SQL with other keys than the rest."""
-
-    def wrap(app):
-        @wraps(app)
-        async def with_errors(scope, receive, send):
-            start = None
-            if scope["type"] == "http" and scope["method"] not in READING and "/-/" not in scope["path"]:
-                refused = {"ok": False, "error": "This site is read only: ask with GET", "status": 405, "title": None}
-                headers = {"allow": ", ".join(READING), "access-control-allow-origin": "*"}
-                return await Response.json(refused, status=405, headers=headers).asgi_send(send)
-
-            async def send_error(event):
-                nonlocal start
-                if event["type"] == "http.response.start" and event["status"] == 400 and scope["path"].endswith(".json"):
-                    start = event
-                elif start is None:
-                    await send(event)
-                else:
-                    # An error is sent in one piece; that of SQL which took too long has a form in HTML in it.
-                    told = json.loads(event["body"])
-                    message = re.sub(r"(<[^>]+>|\s)+", " ", str(told["error"])).strip()[:300]
-                    body = json.dumps({"ok": False, "error": message, "status": 400, "title": told.get("title")}).encode()
-                    headers = [h for h in start["headers"] if h[0].lower() != b"content-length"] + [(b"content-length", str(len(body)).encode())]
-                    await send({**start, "headers": headers})
-                    await send({**event, "body": body})
-
-            await app(scope, receive, send_error)
-
-        return with_errors
-
-    return wrap
-
-
 @hookimpl
 def register_routes():
     return [(r"^/openapi\.json$", openapi), (r"^/what-changed/(?P<report>[^/]+)\.json$", statement)]
-
-
-@hookimpl(tryfirst=True)
-def handle_exception(datasette, request, exception):
-    """Call bad requests what they are where Datasette 0.65 answers with a 500: a column to sort by that is not there, two
-    at once, a next page that no page named, a value in the wrong form, and /record.json in a shape without a question.
-    """
-    if isinstance(exception, DatasetteError) and exception.status == 500:
-        exception.status = 400
-        return None
-    if isinstance(exception, QueryInterrupted):
-        message = "It took longer than two seconds: ask for less"
-    elif isinstance(exception, (ValueError, sqlite3.Error)) and request.args.get("_next"):
-        message = "_next is not what a page gave as its next"
-    elif isinstance(exception, (ValueError, KeyError)) and any(key in ("_through", "_timelimit") or key.endswith("__in") for key in request.args):
-        message = "One of _through, _timelimit and column__in is not in its form"
-    elif isinstance(exception, KeyError) and exception.args == ("rows",):
-        message = "Send a question in SQL as the parameter sql"
-    else:
-        return None
-    return datasettes.handle_exception(datasette, request, DatasetteError(message, status=400))

@@ -8,7 +8,6 @@ A card is a page of its own with one stylesheet and nothing else (templates/embe
 dark holds it to one look. plugins/security_headers.py lets every site frame it. Templates get card_code(<report>) and
 card_code("ask/<ask>"), the HTML to copy; templates/pages/embed.html is where it is offered.
 """
-import json
 import math
 import re
 from urllib.parse import urlsplit

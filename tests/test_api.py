@@ -113,7 +113,7 @@ def test_pages_lead_on_to_every_row(site, path):
 ])
 def test_errors_are_json_with_a_status_and_a_message(site, path, status):
     answer = site.get(path)
-    assert answer.status_code == status
+    assert answer.status_code == status == site.head(path).status_code
     failure = answer.json()
     assert failure["ok"] is False and failure["status"] == status and failure["error"]
 
