@@ -23,6 +23,7 @@ COMPARISONS = {
     "lt": "is less or earlier", "lte": "is at most", "in": "is one of these, separated by commas",
 }
 NOT_OURS = ("fts", "sqlite_", "search_index")
+KNOWN = {}  # {database name: what structure() gives}, read once: the database is immutable
 
 
 def ref(kind, name):
@@ -38,11 +39,6 @@ FAILURES = {
     "NotFound": {"description": "There is no such thing.", "content": FAILED},
 }
 ERRORS = {"400": ref("responses", "BadRequest"), "404": ref("responses", "NotFound")}
-
-
-def nullable(kind, required):
-    """Return a JSON Schema type that allows null unless the column is required."""
-    return kind if required else [kind, "null"]
 
 
 def answer(schema, *media, description="The rows."):
@@ -75,7 +71,9 @@ def rows_of(name):
 
 
 async def structure(db):
-    """Return {table or view: {"view": bool, "columns": {name: JSON Schema}, "required": [...], "key": bool}} of the database."""
+    """Return {table or view: {"view": bool, "columns": {name: JSON Schema}, "key": bool}} of the database."""
+    if db.name in KNOWN:
+        return KNOWN[db.name]
     found = {}
     for row in await db.execute("SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY type, rowid"):
         name, sql = row["name"], row["sql"]
@@ -92,11 +90,12 @@ async def structure(db):
                 schema = {"enum": terms + ([] if must else [None])}
             elif column.type in TYPES:
                 # What a view selects or casts may be empty, whatever the column under it.
-                schema = {"type": nullable(TYPES[column.type], must and row["type"] == "table")}
+                schema = {"type": TYPES[column.type] if must and row["type"] == "table" else [TYPES[column.type], "null"]}
             else:
                 schema = {"type": ["string", "integer", "number", "null"]}
             columns[column.name] = schema
         found[name] = {"view": row["type"] == "view", "columns": columns, "key": "id" in columns and row["type"] == "table"}
+    KNOWN[db.name] = found
     return found
 
 
