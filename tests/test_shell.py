@@ -98,14 +98,15 @@ def test_dates_are_said_in_words(value, words):
 
 
 def test_a_row_says_what_it_is_when_and_on_what_it_rests(site):
+    page = site.get("/record/mous/hmrc-home-office-left-uk-2025").text
+    assert '<time datetime="2026-01-05">5 January 2026</time>' in page
     page = site.get("/record/mous/dfe-home-office-npd-2015").text
-    assert '<time datetime="2015-06">June 2015</time>' in page
     assert 'href="/record/vocabulary/mou-status-in-force"' in page and 'href="/record/organisations/home-office"' in page
     assert 'href="/record/sources/pq-hl17037-2019"' in page and 'rel="external noreferrer">Read it where it was published' in page
     assert "Compared with its source by a second reader on" in page
     assert 'href="/record/mous/dfe-home-office-npd-2015.json"' in page and "<cite>What Changed? The Home Office record</cite>, version" in page
-    unchecked = site.get("/record/systems.json", params={"checked__isnull": 1, "_shape": "array", "_size": 1}).json()[0]["id"]
-    assert "Read once" in site.get(f"/record/systems/{unchecked}").text
+    unchecked = site.get("/record/recommendations.json", params={"checked__isnull": 1, "_shape": "array", "_size": 1}).json()[0]["id"]
+    assert "Read once" in site.get(f"/record/recommendations/{unchecked}").text
 
 
 def ids(site, sql):

@@ -1,5 +1,6 @@
 """Statements of what changed, their blank forms, and what was asked again: over HTTP, on paper and in the browser."""
 import csv
+import datetime
 import io
 import json
 from urllib.parse import urljoin, urlsplit
@@ -111,7 +112,8 @@ def test_each_recommendation_stands_in_the_bar_once(site):
 
 def test_a_report_without_a_statement_or_without_recommendations_says_so(site):
     text = words(read(site, f"/what-changed/{FEW}"))
-    assert "published by the institution: none found in the sources read. Record as of 22 November 2026." in text
+    as_of = datetime.date.fromisoformat(rows(site, "select as_of from dataset")[0]["as_of"])
+    assert f"published by the institution: none found in the sources read. Record as of {as_of:%-d %B %Y}." in text
     text = words(read(site, f"/what-changed/{NONE}"))
     assert "None of its recommendations are in this record" in text and "What was promised" not in text
 
