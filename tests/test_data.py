@@ -151,6 +151,26 @@ def test_the_record_addresses_nobody_and_judges_in_nobody_else_s_name(db):
     assert found == []
 
 
+def test_prose_tells_facts_and_not_how_they_were_looked_up(db):
+    """What was not read belongs to `extent_read`, `note` and the leads; a reader can do nothing with it in a summary."""
+    notes = re.compile(r"\b(the (part|parts|extract|excerpt|copy) (seen|read|cited)|was not read|breaks off|the (row|source)s? (cited|read|seen) (do|does|did) not (say|show|name))\b", re.I)
+    assert [(table, id, notes.search(text)[0]) for table, id, _, text in prose(db) if notes.search(text)] == []
+
+
+def test_nobody_is_independent_of_a_recommendation_to_itself_or_its_own_part_or_department(db):
+    assert db.execute("""SELECT a.id, a.made_by FROM assessments a
+        JOIN recommendation_addressed_to t ON t.recommendation = a.recommendation
+        JOIN organisations assessor ON assessor.id = a.made_by JOIN organisations addressee ON addressee.id = t.organisation
+        WHERE a.independent = 1 AND (a.made_by = t.organisation OR assessor.parent = t.organisation OR addressee.parent = a.made_by)
+        """).fetchall() == []
+
+
+def test_what_a_search_found_is_what_the_statements_hold(db):
+    """“Account found” means that a statement of the institution says what was done; no other outcome may stand beside one."""
+    assert db.execute("""SELECT s.id, s.outcome FROM statement_searches s WHERE (s.outcome = 'account found') <>
+        EXISTS (SELECT 1 FROM statements x WHERE x.report = s.report AND x.content = 'what was done')""").fetchall() == []
+
+
 def test_no_address_of_a_firm_or_campaign_carries_the_name_of_a_claimant(db):
     """Case names stand as titles of judgments. In addresses they may stand only where courts and Parliament publish."""
     titles = [title for title, in db.execute("SELECT title FROM reports WHERE kind = 'judgment'")]
