@@ -106,7 +106,7 @@ ALIKE = {
         ("icibi-uasc-hotels-2022", "icibi-uasc-hotels-2024"), ("ip-wcs-2022", "ip-wcs-2023"), ("lampard-yarls-wood-2016", "verita-brook-house-2018"),
         ("nao-eborders-2015", "pac-eborders-2016"), ("nao-immigration-enforcement-2020", "pac-immigration-enforcement-2020"),
         ("pac-esn-2017", "pac-esn-2017-recall"), ("egates-outage-2021-09-24", "egates-outage-2021-11-10"),
-        ("medconf-q-third-refugee-event-a", "medconf-q-third-refugee-event-b"), ("essex-police", "sussex-police"),
+        ("medconf-q-third-refugee-event-a", "medconf-q-third-refugee-event-b"), ("essex-police", "sussex-police"), ("nfcc", "npcc"),
     ]
 }
 
