@@ -75,6 +75,9 @@ def test_a_statement_holds_every_recommendation_answer_and_finding_with_its_sour
         section = words(page.get_element_by_id(row["recommendation"]))
         assert row["state"].capitalize() in section and " ".join(row["summary"].split()) in section
         assert page.xpath(f".//a[@href='#{row['recommendation']}']")
+    for row in rows(site, "select r.id, o.name from recommendations r join recommendation_addressed_to a on a.recommendation = r.id join organisations o on o.id = a.organisation where r.report = :r", r=report):
+        told = words(page.get_element_by_id(row["id"]).xpath(".//p[@class='told']")[0])
+        assert told.startswith("To: ") and row["name"] in told
     for table, column, coded in ("responses", "summary", "position"), ("assessments", "what_changed", "status"):
         for row in rows(site, f"select e.*, o.name from {table} e join recommendations r on r.id = e.recommendation join organisations o on o.id = e.made_by where r.report = :r", r=report):
             section = words(page.get_element_by_id(row["recommendation"]))
