@@ -451,7 +451,7 @@ SELECT date_start AS date, 'incident began' AS what, title, 'incidents' AS table
 UNION ALL
 SELECT date_end, 'incident ended', title, 'incidents', id FROM incidents WHERE date_end IS NOT NULL
 UNION ALL
-SELECT date_public, 'incident became public', title, 'incidents', id FROM incidents WHERE date_public IS NOT NULL
+SELECT date_public, 'incident reported', title, 'incidents', id FROM incidents WHERE date_public IS NOT NULL
 UNION ALL
 SELECT published, 'report published', title, 'reports', id FROM reports WHERE published IS NOT NULL
 UNION ALL

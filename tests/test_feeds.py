@@ -63,7 +63,7 @@ def test_a_reports_feed_has_all_that_happened_to_it(site, record):
            FROM incidents i JOIN incident_reports x ON x.incident = i.id WHERE x.report = :r)"""
     assert len(found.entries) == record.execute(count, {"r": REPORT}).fetchone()[0]
     kinds = {entry.tags[0].term for entry in found.entries}
-    assert {"report published", "response", "assessment", "statement", "incident became public"} <= kinds
+    assert {"report published", "response", "assessment", "statement", "incident reported"} <= kinds
     answer = next(e for e in found.entries if e.tags[0].term == "response")
     assert answer.summary.startswith("Home Office answered: ")
     assert [link.href for link in answer.links if link.rel == "related"] == [f"{str(site.base_url).rstrip('/')}/what-changed/{REPORT}"]
