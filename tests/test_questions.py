@@ -57,6 +57,17 @@ def test_a_question_says_all_that_its_page_needs(name):
         assert field["label"] and ("sql" in field or field.get("type", "text") in ("text", "number", "date"))
 
 
+def test_a_long_answer_shows_a_hundred_rows_and_all_of_them_on_asking(site):
+    first = site.get("/record/told_to_do", params={"organisation": "home-office"}).text
+    whole = [link for link in addresses(first, "/record/told_to_do") if "_all=1" in link]
+    assert first.count("<tr>") == 1 + 100 and len(whole) == 1 and "organisation=home-office" in whole[0]
+    count = len(site.get("/record/told_to_do.json", params={"organisation": "home-office", "_shape": "array"}).json())
+    assert count > 100 and site.get(whole[0]).text.count("<tr>") == 1 + count
+    assert len(list(csv.reader(io.StringIO(site.get("/record/told_to_do.csv", params={"organisation": "home-office"}).text)))) == 1 + count
+    short = site.get("/record/promises_older_than").text
+    assert "_all=1" not in short and short.count("<tr>") < 101
+
+
 # Every question, every list to choose from ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", QUERIES)
