@@ -156,6 +156,8 @@ def test_search_as_json_finds_what_the_page_finds(site):
     paged = [site.get("/search.json", params={"q": "eVisa", "kind": table, "page": n}).json()["groups"][table] for n in range(1, -(-count // 20) + 1)]
     assert len({row["id"] for page in paged for row in page}) == count
     assert site.get("/search.json", params={"q": "windrsh"}).json()["suggestion"] == "windrush"
+    for words, report in ("brook house", "brook-house-inquiry-2023"), ("shaw", "shaw-2016"), ("windrush", "wllr-2020"):  # not its follow-ups
+        assert site.get("/search.json", params={"q": words}).json()["groups"]["reports"][0]["id"] == report
 
 
 def test_llms_txt_leads_to_pages_that_are_there(site, server, metadata):
