@@ -49,7 +49,8 @@ async def find_card(datasette, card):
     kicker, title, line, coverage and finding are text, states {state: number}, page the path of the whole story.
     """
     db = datasette.get_database("record")
-    words = datasette.jinja_env.filters["human_date"]
+    environment = datasette.get_jinja_environment() if hasattr(datasette, "get_jinja_environment") else datasette.jinja_env  # 1.0, 0.65
+    words = environment.filters["human_date"]
     ask, id = card.startswith("ask/"), card.removeprefix("ask/")
     row = (await db.execute(ASK if ask else REPORT, {"id": id})).first()
     if row is None:
