@@ -15,8 +15,9 @@ PAGE = HERE / "docs/quality.md"
 
 
 def share(part, whole):
-    """Return "93 of 158 (59%)"; a share of nothing is "0 of 0"."""
-    return f"{part or 0:,} of {whole:,}" + (f" ({100 * (part or 0) / whole:.0f}%)" if whole else "")
+    """Return "93 of 158 (59%)"; a share of nothing is "0 of 0", and only all is 100%."""
+    part = part or 0
+    return f"{part:,} of {whole:,}" + (f" ({min(round(100 * part / whole), 99 + part // whole)}%)" if whole else "")
 
 
 def table(header, rows):
