@@ -12,7 +12,7 @@ import yaml
 from datasette import Response, hookimpl
 from datasette.utils import add_cors_headers
 
-# Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways.
+# Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways. Other plugins take it from this one.
 ABOUT = yaml.safe_load((Path(__file__).parent.parent / "metadata.yml").read_text("utf-8"))["databases"]["record"]
 JSON_LIST = re.compile(r"(\w+)\s+TEXT[^,\n]*\(json_(?:type|array_length)\(")
 ENUM = re.compile(r"(\w+)\s+TEXT[^,\n]*CHECK \(\1 IN \(((?:'(?:[^']|'')*'(?:, )?)+)\)\)")

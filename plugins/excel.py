@@ -12,15 +12,12 @@ import datetime
 import io
 import json
 import math
-from pathlib import Path
 
 import xlsxwriter
-import yaml
 from datasette import Response, hookimpl
+from datasette.plugins import pm
 from datasette.utils import path_with_added_args
 
-# Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways.
-ABOUT = yaml.safe_load((Path(__file__).parent.parent / "metadata.yml").read_text("utf-8"))["databases"]["record"]
 TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # What a sheet can hold, by Microsoft's “Excel specifications and limits”.
 MOST_TEXT, MOST_ADDRESS, MOST_LINKS, MOST_INTEGER = 32_767, 2_079, 65_530, 10**15
@@ -106,7 +103,7 @@ async def excel(datasette, database, request, columns, rows, sql, query_name, ta
         return Response.json({"ok": False, "error": "Send a question in SQL as the parameter sql", "status": 400, "title": None}, status=400)
     if view_name == "table" and not query_name and "_size" not in request.args:
         return Response.redirect(datasette.urls.path(path_with_added_args(request, {"_size": "max"})))
-    described = ABOUT["queries" if query_name else "tables"].get(query_name or table, {})
+    described = pm.get_plugin("api.py").ABOUT["queries" if query_name else "tables"].get(query_name or table, {})
     record = (await datasette.get_database("record").execute(DATASET)).first()
     cut = data.get("truncated") or data.get("next")
     about = [

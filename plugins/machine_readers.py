@@ -5,17 +5,13 @@ the tiles of the map too, and says nothing of pages, questions or how a claim is
 Model Context Protocol, with SQL and the ready-made questions; the two tools here spare a model the joins.
 """
 import re
-from pathlib import Path
 from typing import Any
 
-import yaml
 from datasette import Response, hookimpl
+from datasette.plugins import pm
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
-
-# Read here rather than asked of Datasette: 0.65 and 1.0 tell it in different ways.
-ABOUT = yaml.safe_load((Path(__file__).parent.parent / "metadata.yml").read_text("utf-8"))["databases"]["record"]
 
 LLMS = """# {title}
 
@@ -59,7 +55,7 @@ async def llms_txt(datasette, request):
     db, url = datasette.get_database("record"), datasette.absolute_url(request, datasette.urls.instance())
     views = await db.view_names()
     lines = {True: [], False: []}
-    for name, about in ABOUT["tables"].items():
+    for name, about in pm.get_plugin("api.py").ABOUT["tables"].items():
         columns = ", ".join(about.get("columns", {}))
         if not about.get("hidden"):
             lines[name in views].append(f"- [{name}]({url}record/{name}.json?_shape=objects): {about['description']} Columns: {columns}")
