@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from datasette import Response, hookimpl
+from datasette.plugins import pm
 from markupsafe import Markup
 
 WIDTH, NARROW, NARROWEST = 640, 340, 240  # what a card is made for; a phone, where a card as wide as its page has to fit; the least
@@ -49,8 +50,7 @@ async def find_card(datasette, card):
     kicker, title, line, coverage and finding are text, states {state: number}, page the path of the whole story.
     """
     db = datasette.get_database("record")
-    environment = datasette.get_jinja_environment() if hasattr(datasette, "get_jinja_environment") else datasette.jinja_env  # 1.0, 0.65
-    words = environment.filters["human_date"]
+    words = pm.get_plugin("human_dates.py").human_date
     ask, id = card.startswith("ask/"), card.removeprefix("ask/")
     row = (await db.execute(ASK if ask else REPORT, {"id": id})).first()
     if row is None:

@@ -95,7 +95,7 @@ def workbook(columns, rows, about, created):
     return file.getvalue()
 
 
-async def excel(datasette, database, request, columns, rows, sql, query_name, table, view_name, data):
+async def excel(datasette, request, columns, rows, sql, query_name, table, view_name, data):
     """Answer with the workbook; a table asked for without _size is sent on to the largest page."""
     if data.get("error"):
         return Response.json({"ok": False, "error": data["error"], "status": 400, "title": None}, status=400)

@@ -191,6 +191,12 @@ def test_the_quality_report_is_current(db):
     assert run.returncode == 0, run.stderr
 
 
+def test_only_all_is_told_as_100_percent():
+    shares = re.findall(r"([\d,]+) of ([\d,]+) \((\d+)%\)", (ROOT / "docs/quality.md").read_text("utf-8"))
+    assert any(part == whole for part, whole, _ in shares) and any(part != whole for part, whole, _ in shares)
+    assert [s for s in shares if (s[0] == s[1]) != (s[2] == "100")] == []
+
+
 # What the page that this project began with states, row by row: words a reader would search for, and a row they must find.
 SEED = [
     ("common data platform", "systems/common-data-platform"),
